@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# make deps       the packages this needs (Debian 12 or 13; as root)
+# make            programs and man pages below $(O)
+# make demo       packages, build, then real WireGuard peers on this machine
+# make check      packages, build, then every test that belongs to a change
+# make bench      figures; BENCH=relay for one group
+# make install    below $(DESTDIR)$(PREFIX); make uninstall takes it away
+# make lint       clang-format, clang-tidy, cppcheck and sparse where present
+# make clean
+#
+# Each folder says in its build.mk what it makes. O= builds somewhere else.
+
+O ?= build
+PREFIX ?= /usr/local
+SYSCONFDIR ?= /etc
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+CC = gcc
+CLANG ?= clang
+LLVM_STRIP ?= llvm-strip
+BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /sbin/bpftool) bpftool)
+VERSION := 0.1.0
+
+CFLAGS ?= -O2 -g
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+	-Wpointer-arith -Wvla -Wundef -Wno-missing-field-initializers
+PACKAGES := libbpf libsodium libb2 libnl-3.0 libnl-genl-3.0 libnl-route-3.0 \
+	libuv jansson libmicrohttpd libqrencode libseccomp libcap-ng
+ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(CFLAGS) -D_GNU_SOURCE \
+	-DSLUICE_VERSION='"$(VERSION)"' -DSLUICE_SYSCONFDIR='"$(SYSCONFDIR)"' \
+	-I. -Ibpf/include -Iagent -I$(O)/bpf $(PKG_CFLAGS)
+# Asked only when something is compiled: a fresh machine has no pkg-config yet.
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
+PKG_LIBS = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)
+LIBS = $(PKG_LIBS) -lpthread
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.PHONY: all deps demo check bench install uninstall lint clean
+all:
+
+$(O)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# archive,folder: $(O)/NAME.a from every C file of the folder
+define archive
+$(O)/$(1).a: $(patsubst %.c,$(O)/%.o,$(wildcard $(2)/*.c))
+	rm -f $$@
+	ar rcs $$@ $$^
+endef
+
+include bpf/build.mk
+include loader/build.mk
+include agent/build.mk
+include selftests/build.mk
+
+-include $(shell find $(O) -name '*.d' 2>/dev/null)
+
+DEPS := bpftool clang llvm libclang-rt-14-dev gcc make libc6-dev linux-libc-dev pkg-config \
+	libbpf-dev libelf-dev zlib1g-dev libsodium-dev libb2-dev libnl-3-dev \
+	libnl-genl-3-dev libnl-route-3-dev libuv1-dev libjansson-dev \
+	libmicrohttpd-dev libqrencode-dev libseccomp-dev libcap-ng-dev \
+	wireguard-go wireguard-tools iproute2 iputils-ping nftables ethtool \
+	tcpdump iperf3 jq perl procps util-linux curl mandoc
+deps:
+	selftests/deps $(DEPS)
+
+clean:
+	rm -rf $(O)

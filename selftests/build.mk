@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# unit/*.c and prog/*.c are TAP programs; net/*.t are TAP scripts; fuzz/*.c are
+# libFuzzer targets. A BPF program beside a test is NAME.bpf.c.
+
+UNIT_TESTS := $(patsubst %.c,$(O)/%.t,$(wildcard selftests/unit/*.c))
+PROG_TESTS := $(patsubst %.c,$(O)/%.t,$(filter-out %.bpf.c,$(wildcard selftests/prog/*.c)))
+NET_TESTS := $(wildcard selftests/net/*.t)
+NET_TOOLS := $(patsubst %.c,$(O)/%,$(filter-out %.bpf.c,$(wildcard selftests/net/*.c)))
+FUZZERS := $(patsubst %.c,$(O)/%,$(wildcard selftests/fuzz/*.c))
+TEST_SKELS := $(patsubst %.bpf.c,$(O)/%.skel.h,$(wildcard selftests/*/*.bpf.c))
+BENCH_TOOLS := $(patsubst %.c,$(O)/%,$(filter-out %.bpf.c,$(wildcard selftests/bench/*.c)))
+
+$(O)/selftests/%.el.o: selftests/%.bpf.c
+	@mkdir -p $(@D)
+	$(CLANG) -target bpfel $(BPF_CFLAGS) -I$(BPF_ASM_el) -MMD -MP -c -o $@ $<
+$(O)/selftests/%.skel.h: $(O)/selftests/%.$(BPF_NATIVE).o
+	$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf > $@
+
+TEST_ARCHIVES = $(O)/relay.a $(O)/wg.a $(O)/base.a $(O)/loader.a
+TEST_CFLAGS = $(ALL_CFLAGS) -Iselftests -I$(O)/selftests
+
+$(O)/selftests/%.t: selftests/%.c $(O)/relay.a $(O)/wg.a $(O)/base.a $(O)/loader.a $(TEST_SKELS)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -MMD -MP -o $@ $< $(TEST_ARCHIVES) $(LIBS) -lm
+
+$(NET_TOOLS) $(BENCH_TOOLS): $(O)/%: %.c $(O)/relay.a $(O)/wg.a $(O)/base.a $(O)/loader.a $(TEST_SKELS)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -MMD -MP -o $@ $< $(TEST_ARCHIVES) $(LIBS) -lm
+
+# Fuzzers compile the sources again, with the sanitizers in them.
+FUZZ_SRCS := $(wildcard agent/base/*.c agent/wg/*.c agent/relay/*.c)
+$(O)/selftests/fuzz/%: selftests/fuzz/%.c $(FUZZ_SRCS) | $(O)/loader.a
+	@mkdir -p $(@D)
+	$(CLANG) $(filter-out -Wvla,$(TEST_CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=undefined -o $@ $< $(FUZZ_SRCS) $(O)/loader.a $(LIBS)
+
+.PHONY: check-unit check-prog check-net check-fuzz tests
+tests: $(UNIT_TESTS) $(PROG_TESTS) $(NET_TOOLS)
+check-unit: $(UNIT_TESTS)
+	prove --exec '' $^
+check-prog: $(PROG_TESTS)
+	prove --exec '' $^
+check-net: all tests
+	O=$(abspath $(O)) prove $(NET_TESTS)
