@@ -62,9 +62,45 @@ DEPS := bpftool clang llvm libclang-rt-14-dev gcc make libc6-dev linux-libc-dev 
 	libnl-genl-3-dev libnl-route-3-dev libuv1-dev libjansson-dev \
 	libmicrohttpd-dev libqrencode-dev libseccomp-dev libcap-ng-dev \
 	wireguard-go wireguard-tools iproute2 iputils-ping nftables ethtool \
-	tcpdump iperf3 jq perl procps util-linux curl mandoc
+	tcpdump iperf3 jq perl procps util-linux curl mandoc conntrack
 deps:
 	selftests/deps $(DEPS)
+
+SBIN := sluiced sluice-load
+MAN := agent/sluiced.8 agent/sluice.1 agent/sluice.conf.5 loader/sluice-load.8
+MANDIR = $(PREFIX)/share/man
+COMPDIR = $(PREFIX)/share/bash-completion/completions
+INSTALLED = $(SBIN:%=$(PREFIX)/sbin/%) $(PREFIX)/bin/sluice \
+	$(foreach m,$(MAN),$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m))) \
+	$(UNITDIR)/sluiced.service $(COMPDIR)/sluice $(COMPDIR)/sluiced \
+	$(COMPDIR)/sluice-load
+
+# The configuration is installed only where there is none, and never removed.
+install: all
+	install -d $(addprefix $(DESTDIR),$(sort $(dir $(INSTALLED)))) $(DESTDIR)$(SYSCONFDIR)/sluice
+	install -m 0755 $(SBIN:%=$(O)/%) $(DESTDIR)$(PREFIX)/sbin/
+	install -m 0755 $(O)/sluice $(DESTDIR)$(PREFIX)/bin/
+	for m in $(MAN); do install -m 0644 $$m $(DESTDIR)$(MANDIR)/man$${m##*.}/ || exit 1; done
+	sed 's|@PREFIX@|$(PREFIX)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g' agent/sluiced.service.in >$(DESTDIR)$(UNITDIR)/sluiced.service
+	for c in sluice sluiced sluice-load; do install -m 0644 agent/sluice.bash-completion $(DESTDIR)$(COMPDIR)/$$c || exit 1; done
+	[ -e $(DESTDIR)$(SYSCONFDIR)/sluice/sluice.conf ] || install -m 0600 agent/sluice.conf.example $(DESTDIR)$(SYSCONFDIR)/sluice/sluice.conf
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR),$(INSTALLED))
+
+C_FILES = $(shell git ls-files '*.c' '*.h')
+LINT_C = $(filter-out %.bpf.c,$(filter %.c,$(C_FILES)))
+lint: all
+	@for tool in clang-format clang-tidy cppcheck sparse mandoc; do \
+		command -v $$tool >/dev/null || echo "lint: $$tool is not installed, left out"; done
+	if command -v clang-format >/dev/null; then clang-format --dry-run -Werror $(C_FILES); fi
+	if command -v cppcheck >/dev/null; then cppcheck -q --error-exitcode=1 --inline-suppr \
+		--enable=warning,portability --suppress=missingIncludeSystem -D__linux__ \
+		-Ibpf/include -Iagent -I. $(filter-out selftests/%,$(LINT_C)); fi
+	if command -v clang-tidy >/dev/null; then clang-tidy --quiet \
+		--checks=-*,bugprone-*,clang-analyzer-*,-bugprone-easily-swappable-parameters,-bugprone-reserved-identifier,-bugprone-narrowing-conversions,-clang-analyzer-security.insecureAPI.DeprecatedOrUnsafeBufferHandling \
+		--warnings-as-errors='*' $(filter-out selftests/%,$(LINT_C)) -- $(ALL_CFLAGS); fi
+	if command -v mandoc >/dev/null; then mandoc -T lint -W warning $(MAN); fi
 
 clean:
 	rm -rf $(O)

@@ -34,11 +34,30 @@ $(O)/selftests/fuzz/%: selftests/fuzz/%.c $(FUZZ_SRCS) | $(O)/loader.a
 	$(CLANG) $(filter-out -Wvla,$(TEST_CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined \
 		-fno-sanitize-recover=undefined -o $@ $< $(FUZZ_SRCS) $(O)/loader.a $(LIBS)
 
-.PHONY: check-unit check-prog check-net check-fuzz tests
-tests: $(UNIT_TESTS) $(PROG_TESTS) $(NET_TOOLS)
+# check is split in two so that a fresh machine has its packages before make
+# asks for them. PROVE_JOBS: tests that wait for WireGuard's timers share time.
+PROVE_JOBS ?= 3
+PROVE = O=$(abspath $(O)) prove --timer -j $(PROVE_JOBS) --exec selftests/tap-exec
+.PHONY: tests check-unit check-prog check-net check-fuzz check-all
+tests: $(UNIT_TESTS) $(PROG_TESTS) $(NET_TOOLS) $(FUZZERS)
 check-unit: $(UNIT_TESTS)
-	prove --exec '' $^
+	$(PROVE) $^
 check-prog: $(PROG_TESTS)
-	prove --exec '' $^
+	$(PROVE) $^
 check-net: all tests
-	O=$(abspath $(O)) prove $(NET_TESTS)
+	$(PROVE) $(NET_TESTS)
+check-fuzz: tests
+	$(PROVE) selftests/fuzz/fuzz.t
+check-all: all tests
+	$(PROVE) $(NET_TESTS) selftests/fuzz/fuzz.t $(UNIT_TESTS) $(PROG_TESTS)
+
+check: deps
+	$(MAKE) check-all
+demo: deps
+	$(MAKE) all
+	O=$(abspath $(O)) selftests/demo/demo
+bench: deps
+	$(MAKE) all bench-tools
+	O=$(abspath $(O)) selftests/bench/run $(BENCH)
+.PHONY: bench-tools
+bench-tools: $(BENCH_TOOLS)
