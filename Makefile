@@ -55,9 +55,10 @@ include loader/build.mk
 include agent/build.mk
 include selftests/build.mk
 
--include $(shell find $(O) -name '*.d' 2>/dev/null)
+-include $(shell [ ! -d $(O) ] || find $(O) -name '*.d')
 
-DEPS := bpftool clang llvm libclang-rt-14-dev gcc make libc6-dev linux-libc-dev pkg-config \
+DEPS := bpftool clang llvm 'libclang-rt-14-dev|libclang-rt-19-dev' gcc make libc6-dev linux-libc-dev \
+	linux-libc-dev-s390x-cross pkg-config \
 	libbpf-dev libelf-dev zlib1g-dev libsodium-dev libb2-dev libnl-3-dev \
 	libnl-genl-3-dev libnl-route-3-dev libuv1-dev libjansson-dev \
 	libmicrohttpd-dev libqrencode-dev libseccomp-dev libcap-ng-dev \

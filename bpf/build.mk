@@ -4,8 +4,8 @@
 
 BPF_PROGS := $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
 # The UAPI's asm headers have bit-fields: each endianness needs its own.
-BPF_ASM_el ?= $(firstword $(wildcard /usr/include/x86_64-linux-gnu /usr/include/aarch64-linux-gnu))
-BPF_ASM_eb ?= $(firstword $(wildcard /usr/s390x-linux-gnu/include /usr/include/s390x-linux-gnu) $(BPF_ASM_el))
+BPF_ASM_el ?= $(firstword $(wildcard /usr/include/x86_64-linux-gnu /usr/include/aarch64-linux-gnu /usr/x86_64-linux-gnu/include))
+BPF_ASM_eb ?= $(firstword $(wildcard /usr/s390x-linux-gnu/include /usr/include/s390x-linux-gnu) /usr/s390x-linux-gnu/include)
 BPF_NATIVE := $(if $(filter s390x ppc64,$(shell uname -m)),eb,el)
 BPF_CFLAGS = -O2 -g -std=gnu11 -Wall -Wextra -Wno-missing-field-initializers \
 	-mcpu=v3 -Ibpf/include -Ibpf

@@ -34,4 +34,7 @@ typedef int (*ini_fn)(void *ctx, const struct ini_item *item, struct ini_error *
 int ini_parse(const char *text, size_t len, ini_fn fn, void *ctx,
 	      struct ini_error *error);
 
+/* The name that a misspelt one probably meant, or NULL if none is near. */
+const char *ini_nearest(const char *name, const char *const *names, size_t count);
+
 #endif

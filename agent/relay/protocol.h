@@ -29,7 +29,8 @@ struct relay_inner {
 /* 0; -EBADMSG if a length, version, checksum or protocol is not right. Trailing
  * bytes after the inner IP length (WireGuard's padding) are ignored. */
 int relay_inner_parse(struct relay_inner *inner, const void *packet, size_t len);
-/* Builds the answer's packet, checksums included. Its length, or -EMSGSIZE. */
+/* Builds the answer's packet, checksums included; payload may already stand in
+ * its place. Its length, -EMSGSIZE, or -EINVAL for addresses of two families. */
 int relay_inner_build(void *packet, size_t size, const struct relay_inner *inner);
 
 /* ---- our own protocol: a list of keys, versioned, in chunks, acknowledged ---- */
@@ -60,6 +61,13 @@ struct relay_message {
 int relay_message_parse(struct relay_message *message, const void *data, size_t len);
 /* Its length, or -EMSGSIZE. */
 int relay_message_build(void *data, size_t size, const struct relay_message *message);
+/*
+ * The acknowledgement of a chunk or the answer to a query (`result` is then
+ * ignored). `newest` is the version in force, or that of the list being
+ * assembled if it is newer; the asker learns it from STALE and from a query.
+ */
+void relay_message_answer(struct relay_message *answer, const struct relay_message *request,
+			  enum relay_list_result result, uint64_t newest);
 
 /* Collects the chunks of one list. Zero-initialised is empty. */
 struct relay_assembly {
