@@ -24,7 +24,8 @@ void wg_key_generate_private(struct wg_key *key); /* clamped */
 void wg_key_generate_preshared(struct wg_key *key);
 /* 0, or -EINVAL if the public key is the point at infinity. */
 int wg_key_public(struct wg_key *public_key, const struct wg_key *private_key);
-bool wg_key_equal(const struct wg_key *a, const struct wg_key *b); /* constant time */
+bool wg_key_equal(const struct wg_key *a,
+		  const struct wg_key *b); /* constant time */
 bool wg_key_is_zero(const struct wg_key *key);
 void wg_key_wipe(struct wg_key *key);
 

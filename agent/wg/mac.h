@@ -21,7 +21,8 @@ void wg_mac1_key(struct wg_mac1_key *key, const struct wg_key *public_key);
 
 /* True if a type 1 or 2 message of that exact length carries a mac1 made with
  * the key. Constant time in the comparison. */
-bool wg_mac1_fits(const struct wg_mac1_key *key, const void *message, size_t len);
+bool wg_mac1_fits(const struct wg_mac1_key *key, const void *message,
+		  size_t len);
 
 /*
  * BLAKE2s's state (RFC 7693, eight words) after the key block of a keyed hash

@@ -10,6 +10,10 @@
  * back. TAI64N stamps come from `wall_ns` (CLOCK_REALTIME) in the settings.
  *
  * Addresses are opaque to it: a `wg_path` is compared bytewise and handed back.
+ *
+ * Indices are the wire's little-endian ones in host order. From within a callback
+ * every wg_peer_* function may be called, wg_peer_remove included, but neither
+ * wg_tunnel_input nor wg_tunnel_tick of the same tunnel.
  */
 #ifndef SLUICE_WG_TUNNEL_H
 #define SLUICE_WG_TUNNEL_H
@@ -49,7 +53,9 @@ struct wg_tunnel_ops {
 	 * The peer proved that it is at `path`: a valid initiation does not
 	 * (it could be a replay); a valid response to our initiation and every
 	 * authentic, fresh transport packet does. Called for each of them, with
-	 * moved = true when the path differs from the last proven one.
+	 * moved = true when the path differs from the last proven one. A packet
+	 * that a later one overtook tells where the peer was: it is delivered,
+	 * but proves no other path.
 	 */
 	void (*proven)(void *ctx, struct wg_peer *peer,
 		       const struct wg_path *path, bool moved);
@@ -77,12 +83,14 @@ struct wg_tunnel_settings {
 	uint32_t load_limit;
 };
 
-int wg_tunnel_new(struct wg_tunnel **out, const struct wg_tunnel_settings *settings,
+int wg_tunnel_new(struct wg_tunnel **out,
+		  const struct wg_tunnel_settings *settings,
 		  const struct wg_tunnel_ops *ops, void *ctx);
 void wg_tunnel_free(struct wg_tunnel *tunnel); /* wipes */
 const struct wg_key *wg_tunnel_public_key(const struct wg_tunnel *tunnel);
 
-enum wg_verdict { /* what became of a datagram, for counters */
+/* What became of a datagram, for counters. */
+enum wg_verdict {
 	WG_OK,
 	WG_NOT_OURS, /* mac1 of another key, or an index that is not ours */
 	WG_MALFORMED,
@@ -94,8 +102,9 @@ enum wg_verdict { /* what became of a datagram, for counters */
 	WG_BAD_DATA, /* did not decrypt, or the keypair is too old */
 	WG_VERDICT_COUNT,
 };
-enum wg_verdict wg_tunnel_input(struct wg_tunnel *tunnel, const struct wg_path *path,
-				const void *data, size_t len, uint64_t now_ns);
+enum wg_verdict wg_tunnel_input(struct wg_tunnel *tunnel,
+				const struct wg_path *path, const void *data,
+				size_t len, uint64_t now_ns);
 
 /* True if the index belongs to one of our keypairs or pending handshakes. */
 bool wg_tunnel_owns(const struct wg_tunnel *tunnel, uint32_t index);
@@ -108,10 +117,13 @@ uint64_t wg_tunnel_tick(struct wg_tunnel *tunnel, uint64_t now_ns);
  * key, or not a point). psk may be NULL. keepalive in seconds, 0: none. `user`
  * is the caller's.
  */
-struct wg_peer *wg_peer_add(struct wg_tunnel *tunnel, const struct wg_key *public_key,
-			    const struct wg_key *psk, uint16_t keepalive, void *user);
+struct wg_peer *wg_peer_add(struct wg_tunnel *tunnel,
+			    const struct wg_key *public_key,
+			    const struct wg_key *psk, uint16_t keepalive,
+			    void *user);
 void wg_peer_remove(struct wg_tunnel *tunnel, struct wg_peer *peer);
-struct wg_peer *wg_peer_find(struct wg_tunnel *tunnel, const struct wg_key *public_key);
+struct wg_peer *wg_peer_find(struct wg_tunnel *tunnel,
+			     const struct wg_key *public_key);
 void *wg_peer_user(const struct wg_peer *peer);
 const struct wg_key *wg_peer_key(const struct wg_peer *peer);
 
@@ -120,15 +132,16 @@ const struct wg_key *wg_peer_key(const struct wg_peer *peer);
  * that. Retries as the protocol does if `insist`, else sends once. -EALREADY if
  * one went to the same path within REKEY_TIMEOUT.
  */
-int wg_peer_initiate(struct wg_peer *peer, const struct wg_path *path, bool insist,
-		     uint64_t now_ns);
+int wg_peer_initiate(struct wg_peer *peer, const struct wg_path *path,
+		     bool insist, uint64_t now_ns);
 
 /*
  * Sends an inner packet (padded to 16) to the proven path. -ENOKEY if there is
  * no live keypair (a handshake is started if a path is known; the packet is not
  * queued), -EHOSTUNREACH if no path is known.
  */
-int wg_peer_send(struct wg_peer *peer, const void *data, size_t len, uint64_t now_ns);
+int wg_peer_send(struct wg_peer *peer, const void *data, size_t len,
+		 uint64_t now_ns);
 
 struct wg_peer_stats {
 	struct wg_path path; /* last proven */
@@ -141,7 +154,9 @@ struct wg_peer_stats {
 void wg_peer_stats(const struct wg_peer *peer, struct wg_peer_stats *stats);
 
 /* The greatest TAI64N seen, to be saved and restored over a restart. */
-void wg_peer_timestamp(const struct wg_peer *peer, uint8_t stamp[WG_TIMESTAMP_LEN]);
-void wg_peer_set_timestamp(struct wg_peer *peer, const uint8_t stamp[WG_TIMESTAMP_LEN]);
+void wg_peer_timestamp(const struct wg_peer *peer,
+		       uint8_t stamp[WG_TIMESTAMP_LEN]);
+void wg_peer_set_timestamp(struct wg_peer *peer,
+			   const uint8_t stamp[WG_TIMESTAMP_LEN]);
 
 #endif
