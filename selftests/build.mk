@@ -19,13 +19,35 @@ $(O)/selftests/%.skel.h: $(O)/selftests/%.$(BPF_NATIVE).o
 TEST_ARCHIVES = $(O)/relay.a $(O)/wg.a $(O)/base.a $(O)/loader.a
 TEST_CFLAGS = $(ALL_CFLAGS) -Iselftests -I$(O)/selftests
 
-$(O)/selftests/%.t: selftests/%.c $(O)/relay.a $(O)/wg.a $(O)/base.a $(O)/loader.a $(TEST_SKELS)
+$(O)/selftests/%.t: selftests/%.c $(O)/cmd.a $(O)/relay.a $(O)/wg.a $(O)/base.a $(O)/loader.a $(TEST_SKELS)
+	@mkdir -p $(@D)
+	$(CC) $(TEST_CFLAGS) -MMD -MP -o $@ $< $(O)/cmd.a $(TEST_ARCHIVES) $(LIBS) -lm
+
+$(NET_TOOLS): $(O)/%: %.c $(O)/relay.a $(O)/wg.a $(O)/base.a $(O)/loader.a $(TEST_SKELS)
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -MMD -MP -o $@ $< $(TEST_ARCHIVES) $(LIBS) -lm
 
-$(NET_TOOLS) $(BENCH_TOOLS): $(O)/%: %.c $(O)/relay.a $(O)/wg.a $(O)/base.a $(O)/loader.a $(TEST_SKELS)
+# Each bench/*.c is a program, what they share is in bench/lib.
+BENCH_LIB := $(patsubst %.c,$(O)/%.o,$(wildcard selftests/bench/lib/*.c))
+BENCH_SKELS := $(patsubst %.bpf.c,$(O)/%.skel.h,$(wildcard selftests/bench/*.bpf.c))
+
+$(BENCH_TOOLS): $(O)/%: %.c $(BENCH_LIB) $(O)/relay.a $(O)/wg.a $(O)/base.a $(O)/loader.a | $(BENCH_SKELS)
 	@mkdir -p $(@D)
-	$(CC) $(TEST_CFLAGS) -MMD -MP -o $@ $< $(TEST_ARCHIVES) $(LIBS) -lm
+	$(CC) $(TEST_CFLAGS) -MMD -MP -o $@ $< $(BENCH_LIB) $(TEST_ARCHIVES) $(LIBS) -lm
+
+# A daemon with another relay program in it, for the upgrade to be measured.
+UPGRADE := $(O)/selftests/bench/upgrade
+$(UPGRADE)/relay.o: bpf/relay.bpf.c selftests/bench/upgrade.h
+	@mkdir -p $(@D)
+	$(CLANG) -target bpf$(BPF_NATIVE) $(BPF_CFLAGS) -I$(BPF_ASM_$(BPF_NATIVE)) \
+		-include selftests/bench/upgrade.h -MMD -MP -c -o $@ $<
+$(UPGRADE)/relay.skel.h: $(UPGRADE)/relay.o
+	$(BPFTOOL) gen skeleton $< name relay_bpf > $@
+$(UPGRADE)/relay_elf.o: loader/relay_elf.c $(UPGRADE)/relay.skel.h
+	$(CC) -I$(UPGRADE) $(ALL_CFLAGS) -c -o $@ $<
+$(UPGRADE)/sluiced: $(O)/agent/sluiced.o $(UPGRADE)/relay_elf.o $(AGENT_ARCHIVES) $(O)/loader.a
+	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+BENCH_TOOLS += $(UPGRADE)/sluiced
 
 # Fuzzers compile the sources again, with the sanitizers in them.
 FUZZ_SRCS := $(wildcard agent/base/*.c agent/wg/*.c agent/relay/*.c)
@@ -39,7 +61,8 @@ $(O)/selftests/fuzz/%: selftests/fuzz/%.c $(FUZZ_SRCS) | $(O)/loader.a
 PROVE_JOBS ?= 3
 PROVE = O=$(abspath $(O)) prove --timer -j $(PROVE_JOBS) --exec selftests/tap-exec
 .PHONY: tests check-unit check-prog check-net check-fuzz check-all
-tests: $(UNIT_TESTS) $(PROG_TESTS) $(NET_TOOLS) $(FUZZERS)
+NET_OBJS := $(patsubst %.bpf.c,$(O)/%.$(BPF_NATIVE).o,$(wildcard selftests/net/*.bpf.c))
+tests: $(NET_OBJS) $(UNIT_TESTS) $(PROG_TESTS) $(NET_TOOLS) $(FUZZERS)
 check-unit: $(UNIT_TESTS)
 	$(PROVE) $^
 check-prog: $(PROG_TESTS)
@@ -54,8 +77,10 @@ check-all: all tests
 check: deps
 	$(MAKE) check-all
 demo: deps
-	$(MAKE) all
+	$(MAKE) all demo-tools
 	O=$(abspath $(O)) selftests/demo/demo
+demo-tools: $(NET_OBJS)
+.PHONY: demo-tools
 bench: deps
 	$(MAKE) all bench-tools
 	O=$(abspath $(O)) selftests/bench/run $(BENCH)

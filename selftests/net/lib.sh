@@ -121,7 +121,17 @@ make_ns() {
 	done
 }
 
-# link_ns NS1 IF1 NS2 IF2: a veth pair, GRO on so that XDP frames arrive.
+# takes_xdp NS IF: frames that the veth's peer redirects or transmits in XDP
+# arrive only if a program sits here (GRO is enough for redirected ones).
+takes_xdp() {
+	ns "$1" ip link set dev "$2" xdpdrv \
+		obj "$O/selftests/net/pass.$(xdp_endian).o" sec xdp
+}
+xdp_endian() {
+	case $(uname -m) in s390x) echo eb ;; *) echo el ;; esac
+}
+
+# link_ns NS1 IF1 NS2 IF2: a veth pair, GRO on so that redirected frames arrive.
 link_ns() {
 	ip -n "$1" link add "$2" type veth peer name "$4" netns "$3"
 	ns "$1" ethtool -K "$2" gro on >/dev/null
@@ -150,6 +160,7 @@ make_inet() {
 	make_ns inet relay
 	forwarding inet
 	link_ns inet torelay relay eth0
+	takes_xdp inet torelay
 	addr inet torelay 192.0.2.1/24 2001:db8::1/64
 	addr relay eth0 $RELAY4/24 $RELAY6/64
 	ip -n relay route add default via 192.0.2.1

@@ -61,7 +61,9 @@ struct sluice_count {
  * empty slot whatever its index.
  */
 #define RELAY_LEG_NONE 0
-#define RELAY_LEG_LOCAL 0xffff /* `to`: the relay's own tunnel, pass it up */
+/* `from` and `to` of an index of the relay's own tunnel: pass it up. A peer's
+ * first packet there is what proves its address, so there is no leg to name. */
+#define RELAY_LEG_LOCAL 0xffff
 #define RELAY_LEG_MAX 0xfffe
 #define RELAY_BUCKET_SLOTS 8
 
