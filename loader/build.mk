@@ -11,6 +11,6 @@ $(O)/loader.a: $(LOADER_OBJS)
 	ar rcs $@ $^
 
 $(O)/sluice-load: $(O)/loader/sluice-load.o $(O)/loader.a
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(CC) -Wl,--as-needed $(LDFLAGS) -o $@ $^ $(LIBS)
 
 all: $(O)/sluice-load

@@ -43,14 +43,21 @@ struct loader;
  * An existing set is taken over: its sizes stay if they are what is asked for.
  *   -EEXIST    another layout, another role, or other sizes are pinned there
  *   -EBUSY     another process holds the set (an exclusive lock is kept)
- *   -EPERM     capabilities CAP_BPF and CAP_NET_ADMIN are missing
- * No program runs yet for a fresh set: fill the maps, then attach.
+ *   -EPERM     capabilities CAP_BPF and CAP_NET_ADMIN are missing, or, where a
+ *              program has to be loaded (none yet, or another build), CAP_PERFMON
+ * No program runs yet for a fresh set: fill the maps, then attach. sizes may be
+ * NULL: those of the set that is there, else the defaults.
  */
 int loader_relay_open(struct loader **out, const char *pin_root,
 		      const struct loader_relay_sizes *sizes);
 
 /* The same without creating, locking or changing anything. -ENOENT: no set. */
 int loader_relay_peek(struct loader **out, const char *pin_root);
+
+/* A fresh set that is neither pinned nor locked and goes with its handle; it can
+ * not be attached. For checks and benchmarks. */
+int loader_relay_scratch(struct loader **out,
+			 const struct loader_relay_sizes *sizes);
 
 void loader_close(struct loader *loader);
 
@@ -70,7 +77,7 @@ int loader_map_fd(const struct loader *loader, const char *name);
 void *loader_map_memory(const struct loader *loader, const char *name,
 			size_t *entries);
 
-/* Element operations on a map that is not mapped: 0 or -errno. */
+/* Element operations on a map that is not mapped: 0 or -errno, no sentence. */
 int loader_map_lookup(int fd, const void *key, void *value);
 int loader_map_update(int fd, const void *key, const void *value);
 int loader_map_delete(int fd, const void *key);
@@ -93,7 +100,7 @@ int loader_attach(struct loader *loader, const char *ifname,
 /* Detaches and removes the pinned link. -ENOENT: none. */
 int loader_detach(struct loader *loader, const char *ifname);
 
-/* What the kernel says is attached, which is what counts; a pin proves nothing. */
+/* What the kernel says is attached, which is what counts: a pin proves nothing. */
 struct loader_link {
 	char ifname[16]; /* as it is called now, or as it was pinned if gone */
 	uint32_t ifindex; /* 0: the device is gone, the link is severed */
@@ -106,10 +113,12 @@ struct loader_link {
 int loader_links(const struct loader *loader, struct loader_link *links,
 		 size_t max);
 
-/* Detaches everything and removes the pins. -ENOENT: nothing there. */
+/* Detaches everything and removes the pins, of any layout. -ENOENT: nothing
+ * there; -EBUSY: another process holds it; -EEXIST: it is not the relay's. */
 int loader_relay_unload(const char *pin_root);
 
-/* Drop events: calls back for each one waiting. The descriptor is pollable. */
+/* Drop events: calls back for each one waiting. The descriptor is pollable.
+ * Reading takes them away: -EPERM for a peeked set. */
 typedef void (*loader_event_fn)(void *ctx, const struct relay_event *event);
 int loader_events_open(struct loader *loader, loader_event_fn fn, void *ctx);
 int loader_events_fd(const struct loader *loader);
