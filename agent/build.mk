@@ -11,7 +11,8 @@ AGENT_ARCHIVES := $(O)/relay.a $(O)/wg.a $(O)/base.a
 $(O)/sluiced: $(O)/agent/sluiced.o $(AGENT_ARCHIVES) $(O)/loader.a
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 
+# Not every library of the others: no libbpf on a hub.
 $(O)/sluice: $(O)/agent/sluice.o $(O)/cmd.a $(AGENT_ARCHIVES)
-	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
+	$(CC) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(LIBS)
 
 all: $(O)/sluiced $(O)/sluice

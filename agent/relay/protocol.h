@@ -61,13 +61,6 @@ struct relay_message {
 int relay_message_parse(struct relay_message *message, const void *data, size_t len);
 /* Its length, or -EMSGSIZE. */
 int relay_message_build(void *data, size_t size, const struct relay_message *message);
-/*
- * The acknowledgement of a chunk or the answer to a query (`result` is then
- * ignored). `newest` is the version in force, or that of the list being
- * assembled if it is newer; the asker learns it from STALE and from a query.
- */
-void relay_message_answer(struct relay_message *answer, const struct relay_message *request,
-			  enum relay_list_result result, uint64_t newest);
 
 /* Collects the chunks of one list. Zero-initialised is empty. */
 struct relay_assembly {

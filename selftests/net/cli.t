@@ -6,8 +6,8 @@
 
 . "$(dirname "$0")/lib.sh"
 LAB=$(mktemp -d)
-FAKE=
-trap 'stop_fake; rm -rf "$LAB"' EXIT
+FAKE= quiet=
+trap 'stop_fake; [ -z "$quiet" ] || kill "$quiet"; rm -rf "$LAB"' EXIT
 SOCK=$LAB/sock
 
 sluice() { timeout 30 "$O/sluice" -s "$SOCK" "$@"; }
@@ -326,6 +326,7 @@ kill -0 $watcher
 ok $? "but monitor waits for an event as long as it takes"
 kill "$quiet"
 wait "$quiet" $watcher 2>/dev/null
+quiet=
 
 start_fake
 for wrong in '' '{' '[]' 'null' '"ok"' '{"ok": true}' '{"ok": true, "result": 5}' '{"ok": 1, "result": {}}' \
