@@ -57,7 +57,7 @@ include selftests/build.mk
 
 -include $(shell [ ! -d $(O) ] || find $(O) -name '*.d')
 
-DEPS := bpftool clang llvm 'libclang-rt-14-dev|libclang-rt-19-dev' gcc make libc6-dev linux-libc-dev \
+DEPS := bpftool clang llvm libclang-rt-dev gcc make libc6-dev linux-libc-dev \
 	linux-libc-dev-s390x-cross pkg-config \
 	libbpf-dev libelf-dev zlib1g-dev libsodium-dev libb2-dev libnl-3-dev \
 	libnl-genl-3-dev libnl-route-3-dev libuv1-dev libjansson-dev \

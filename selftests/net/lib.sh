@@ -43,13 +43,14 @@ ok() {
 	return 1
 }
 
-# check TEXT COMMAND...: the command's output is shown only if it fails.
+# check TEXT COMMAND...: the command's output is shown only if it fails. It runs
+# in this shell, so that a function's variables stay.
 check() {
-	local text=$1 output status
+	local text=$1 status
 	shift
-	output=$("$@" 2>&1)
+	"$@" >"$LAB/check.out" 2>&1
 	status=$?
-	ok $status "$text" || printf '%s\n' "$output" | tail -n 20 | sed 's/^/# /'
+	ok $status "$text" || tail -n 20 "$LAB/check.out" | sed 's/^/# /'
 	return $status
 }
 
@@ -355,6 +356,27 @@ publish() {
 
 # pinging NS ADDRESS [SECONDS]: until one answer comes.
 pinging() { wait_for "${3:-15}" ns "$1" ping -c1 -W1 "$2"; }
+
+# capture FILE NS IF FILTER [COUNT]: in the background, end_capture ends it.
+capture() {
+	nsenter --net="/run/netns/$2" -- tcpdump -U -ni "$3" -w "$1" \
+		${5:+-c "$5"} "$4" 2>/dev/null &
+	CAPTURE=$!
+	wait_for 5 test -s "$1"
+}
+end_capture() {
+	kill "$CAPTURE" 2>/dev/null
+	wait "$CAPTURE" 2>/dev/null
+}
+
+# captured FILE [FILTER]: UDP payload bytes and packets, "BYTES PACKETS".
+captured() {
+	tcpdump -nr "$1" "${2:-}" 2>/dev/null | awk '{
+		for (i = 1; i < NF; i++)
+			if ($i == "length")
+				bytes += $(i + 1)
+		} END { print bytes + 0, NR }'
+}
 
 # bad_checksums FILE: how many packets of a capture tcpdump finds fault with.
 bad_checksums() { tcpdump -vvnr "$1" 2>/dev/null | grep -c -E 'bad (udp )?cksum'; }

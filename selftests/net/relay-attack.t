@@ -13,15 +13,14 @@ relay_conf
 check "sluiced starts" start_sluiced || done_testing
 keys hub spoke
 # The spoke's own messages, to be replayed from elsewhere.
-ns spoke tcpdump -U -ni eth0 -w "$LAB/spoke.pcap" "udp port 8787" 2>/dev/null &
-wait_for 5 test -s "$LAB/spoke.pcap"
+capture "$LAB/spoke.pcap" spoke eth0 "udp port 8787" 20
 peer hub wgh 10.120.0.1 "" spoke=10.120.0.2
 peer spoke wgs 10.120.0.2 "" hub=10.120.0.1
 known hub wgh
 known spoke wgs
 publish hub spoke >/dev/null
 check "the flow starts" pinging spoke 10.120.0.1
-ns spoke ping -i 0.05 -q 10.120.0.1 >"$LAB/ping.out" 2>&1 &
+nsenter --net=/run/netns/spoke -- ping -i 0.05 -q 10.120.0.1 >"$LAB/ping.out" 2>&1 &
 flow=$!
 
 # forge SOURCE WHAT...: from behind NAT 9, or with somebody else's address from
@@ -42,8 +41,8 @@ counted() {
 }
 grown() { [ $(($($1 "$2") - $3)) -ge "$4" ]; }
 
-ns attacker tcpdump -U -ni eth0 -w "$LAB/back.pcap" "udp and host $RELAY4" 2>/dev/null &
-wait_for 5 test -s "$LAB/back.pcap"
+end_capture
+capture "$LAB/back.pcap" attacker eth0 "udp and host $RELAY4"
 hub_endpoint=$(endpoint hub) spoke_endpoint=$(endpoint spoke)
 
 counted reason bad_shape 20 "wrong length" forge 6001 shape 1 147 00
@@ -76,9 +75,9 @@ lost=$(awk '/packets transmitted/ { print $1 - $4 }' "$LAB/ping.out")
 between "${lost:-999}" 0 1 "the live flow lost nothing ($(grep transmitted "$LAB/ping.out"))"
 is "$(relay_json status .peers.count)" 2 "no peer came or went"
 
-pkill -INT -f "tcpdump -U -ni eth0"
-sum() { tcpdump -nr "$LAB/back.pcap" "$1" 2>/dev/null | awk '{ for (i = 1; i < NF; i++) if ($i == "length") n += $(i + 1) } END { print n + 0 }'; }
-sent=$(sum "dst host $RELAY4") back=$(sum "src host $RELAY4")
+end_capture
+read -r sent _ < <(captured "$LAB/back.pcap" "dst host $RELAY4")
+read -r back _ < <(captured "$LAB/back.pcap" "src host $RELAY4")
 between "$sent" 10000 10000000 "the attacker sent $sent bytes"
 between "$back" 0 "$sent" "and got no more than that back ($back)"
 

@@ -14,16 +14,10 @@ relay_conf
 # What the agent sends is to be judged too: no checksum left to a device.
 ns relay ethtool -K eth0 tx off >/dev/null
 
-# capture NAME COUNT: what the relay sends, judge NAME: by tcpdump.
-capture() {
-	nsenter --net=/run/netns/inet -- tcpdump -U -c "$2" -ni torelay \
-		-w "$LAB/$1.pcap" "udp and (src $RELAY4 or src $RELAY6)" 2>/dev/null &
-	CAPTURE=$!
-	wait_for 5 test -s "$LAB/$1.pcap"
-}
+# What the relay sends, judged by tcpdump.
+watch() { capture "$LAB/$1.pcap" inet torelay "udp and (src $RELAY4 or src $RELAY6)" "$2"; }
 judge() {
-	kill -INT "$CAPTURE" 2>/dev/null
-	wait "$CAPTURE" 2>/dev/null
+	end_capture
 	between "$(tcpdump -nr "$LAB/$1.pcap" 2>/dev/null | wc -l)" 20 20000 \
 		"$1: the capture has packets of the relay"
 	is "$(bad_checksums "$LAB/$1.pcap")" 0 "$1: tcpdump finds no wrong checksum"
@@ -47,7 +41,7 @@ check "explain says that consent is missing" \
 	sh -c "nsenter --net=/run/netns/relay $O/sluice relay explain '$(pub spoke)' '$(pub hub)' | grep -qi 'list'"
 
 check "the hub publishes its list" publish hub spoke spoke6
-capture plain 400
+watch plain 400
 
 check "the spoke reaches the hub" pinging spoke 10.120.0.1
 check "the hub reaches the spoke" pinging hub 10.120.0.2
@@ -74,7 +68,7 @@ judge plain
 for host in hub spoke spoke6; do
 	ns "$host" ethtool -K eth0 tx off >/dev/null
 done
-capture loaded 20000
+watch loaded 20000
 
 transfer() { # FROM TO ADDRESS
 	nsenter --net="/run/netns/$2" -- iperf3 -s -1 -B "$3" >"$LAB/iperf-$2.log" 2>&1 &
@@ -95,6 +89,6 @@ between "$(relay_json status .forwarded.packets)" 2000 100000000 "the kernel for
 is "$(relay_json status .user_space.data_packets)" 0 "user space touched no data packet"
 judge loaded
 stop_sluiced
-is "$(wait $SLUICED_PID 2>/dev/null; ls /sys/fs/bpf/sluice/v1/links | wc -l)" 1 "a stopped sluiced leaves its link"
+is "$(ls /sys/fs/bpf/sluice/v1/links | wc -l)" 1 "a stopped sluiced leaves its link"
 check "and packets go on" pinging hub 10.120.0.2
 done_testing

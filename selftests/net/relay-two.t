@@ -10,6 +10,7 @@ make_site 1 hub
 make_site 2 spoke
 make_ns second
 link_ns inet tosecond second eth0
+takes_xdp inet tosecond
 addr inet tosecond 203.0.113.1/24
 addr second eth0 203.0.113.2/24
 ip -n second route add default via 203.0.113.1
