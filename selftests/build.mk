@@ -49,18 +49,25 @@ $(UPGRADE)/sluiced: $(O)/agent/sluiced.o $(UPGRADE)/relay_elf.o $(AGENT_ARCHIVES
 	$(CC) $(LDFLAGS) -o $@ $^ $(LIBS)
 BENCH_TOOLS += $(UPGRADE)/sluiced
 
-# Fuzzers compile the sources again, with the sanitizers in them.
-FUZZ_SRCS := $(wildcard agent/base/*.c agent/wg/*.c agent/relay/*.c)
-$(O)/selftests/fuzz/%: selftests/fuzz/%.c $(FUZZ_SRCS) | $(O)/loader.a
+# Fuzzers have the sources again, with the sanitizers in them.
+FUZZ_CFLAGS = $(filter-out -O2,$(TEST_CFLAGS)) -O1 -fsanitize=address,undefined \
+	-fno-sanitize-recover=undefined
+FUZZ_OBJS := $(patsubst %.c,$(O)/fuzz/%.o,$(wildcard agent/base/*.c agent/wg/*.c agent/relay/*.c))
+$(O)/fuzz/%.o: %.c
 	@mkdir -p $(@D)
-	$(CLANG) $(filter-out -Wvla,$(TEST_CFLAGS)) -O1 -fsanitize=fuzzer,address,undefined \
-		-fno-sanitize-recover=undefined -o $@ $< $(FUZZ_SRCS) $(O)/loader.a $(LIBS)
+	$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+$(O)/fuzz/agent.a: $(FUZZ_OBJS)
+	rm -f $@
+	ar rcs $@ $^
+$(O)/selftests/fuzz/%: selftests/fuzz/%.c $(O)/fuzz/agent.a $(O)/loader.a
+	@mkdir -p $(@D)
+	$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(O)/fuzz/agent.a $(O)/loader.a $(LIBS)
 
 # check is split in two so that a fresh machine has its packages before make
 # asks for them. PROVE_JOBS: tests that wait for WireGuard's timers share time.
 PROVE_JOBS ?= 3
 PROVE = O=$(abspath $(O)) prove --timer -j $(PROVE_JOBS) --exec selftests/tap-exec
-.PHONY: tests check-unit check-prog check-net check-fuzz check-all
+.PHONY: tests check-unit check-prog check-net check-fuzz check-all fuzz
 NET_OBJS := $(patsubst %.bpf.c,$(O)/%.$(BPF_NATIVE).o,$(wildcard selftests/net/*.bpf.c))
 tests: $(NET_OBJS) $(UNIT_TESTS) $(PROG_TESTS) $(NET_TOOLS) $(FUZZERS)
 check-unit: $(UNIT_TESTS)
@@ -71,6 +78,8 @@ check-net: all tests
 	$(PROVE) $(NET_TESTS)
 check-fuzz: tests
 	$(PROVE) selftests/fuzz/fuzz.t
+fuzz: $(FUZZERS)
+	O=$(abspath $(O)) FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) selftests/fuzz/fuzz.t
 check-all: all tests
 	$(PROVE) $(NET_TESTS) selftests/fuzz/fuzz.t $(UNIT_TESTS) $(PROG_TESTS)
 

@@ -59,10 +59,13 @@ counted reason loop 20 "the relay's own address as source" spoof "$RELAY4:8787" 
 # From the peers' own addresses, spoofed.
 counted outcome no_consent 1 "a known source, mac1 of nobody it may talk to" \
 	spoof "$spoke_endpoint" initiation "$(wg genkey | wg pubkey)"
-counted outcome unmatched_response 1 "a response to nothing" spoof "$hub_endpoint" response "$(pub spoke)" 11223344
-counted outcome unmatched_cookie 1 "a cookie reply to nothing" spoof "$hub_endpoint" cookie 11223344
-counted outcome pending_full 1 "initiations that never complete" \
-	eval "N=3000 spoof '$spoke_endpoint' initiation '$(pub hub)'"
+counted outcome response_unmatched 1 "a response to nothing" spoof "$hub_endpoint" response "$(pub spoke)" 11223344
+counted outcome cookie_unmatched 1 "a cookie reply to nothing" spoof "$hub_endpoint" cookie 11223344
+expired=$(outcome pending_expired)
+counted outcome initiation_forwarded 200 "forged initiations between two peers are forwarded" \
+	eval "N=200 spoof '$spoke_endpoint' initiation '$(pub hub)'"
+check "and forgotten when no answer comes (pending_expired)" \
+	wait_for 20 grown outcome pending_expired "$expired" 200
 
 # Replays of the spoke's own messages from the attacker's address.
 counted outcome tunnel_replayed 1 "a replayed initiation" forge 6007 file "$LAB/spoke.pcap" 1
