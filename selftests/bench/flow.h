@@ -67,7 +67,7 @@ struct bench_gen {
 	__u32 sessions; /* how many live ones to choose from */
 	__u32 legs;
 	__u32 random; /* xorshift state, not zero */
-	__u32 pad;
+	__u32 sink_index; /* a sink takes this one alone; 0: any */
 	__u64 interval_ns; /* 0: as fast as possible */
 	__u64 next_ns;
 	__u64 sent;

@@ -106,6 +106,6 @@ void bench_address6(uint8_t address[16], uint32_t value)
 {
 	value = htonl(value);
 	memset(address, 0, 16);
-	memcpy(address, (uint8_t[]){ 0x20, 0x01, 0x0d, 0xb8 }, 4);
+	memcpy(address, (uint8_t[]){0x20, 0x01, 0x0d, 0xb8}, 4);
 	memcpy(address + 12, &value, 4);
 }

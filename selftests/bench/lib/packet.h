@@ -9,11 +9,26 @@
 #include <sluice/wire.h>
 
 /* Addresses of the lab's devices; `lib/lab.sh` gives them to the veths. */
-#define BENCH_MAC_A { 0x02, 0x5a, 0, 0, 0, 0x0a }
-#define BENCH_MAC_B { 0x02, 0x5a, 0, 0, 0, 0x0b }
-#define BENCH_MAC_R0 { 0x02, 0x5a, 0, 0, 0, 0x10 } /* the relay's, towards A */
-#define BENCH_MAC_R1 { 0x02, 0x5a, 0, 0, 0, 0x11 } /* towards B */
-#define BENCH_MAC_R2 { 0x02, 0x5a, 0, 0, 0, 0x12 } /* towards the flood */
+#define BENCH_MAC_A \
+	{ \
+		0x02, 0x5a, 0, 0, 0, 0x0a \
+	}
+#define BENCH_MAC_B \
+	{ \
+		0x02, 0x5a, 0, 0, 0, 0x0b \
+	}
+#define BENCH_MAC_R0 \
+	{ \
+		0x02, 0x5a, 0, 0, 0, 0x10 \
+	} /* the relay's, towards A */
+#define BENCH_MAC_R1 \
+	{ \
+		0x02, 0x5a, 0, 0, 0, 0x11 \
+	} /* towards B */
+#define BENCH_MAC_R2 \
+	{ \
+		0x02, 0x5a, 0, 0, 0, 0x12 \
+	} /* towards the flood */
 
 #define BENCH_FRAME_MAX 256
 

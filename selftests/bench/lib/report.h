@@ -10,13 +10,13 @@
 /* `bench NAME VALUE UNIT` */
 void bench_value(const char *name, double value, const char *unit);
 /* `bench NAME - (reason)`: the run has failed, and goes on. */
-__attribute__((format(printf, 2, 3))) void bench_missing(const char *name,
-							  const char *reason, ...);
+__attribute__((format(printf, 2, 3))) void
+bench_missing(const char *name, const char *reason, ...);
 /* A line for people, on standard error. */
 __attribute__((format(printf, 1, 2))) void bench_note(const char *format, ...);
 /* The same, and ends the program with status 1. */
-__attribute__((format(printf, 1, 2), noreturn)) void bench_die(const char *format,
-								...);
+__attribute__((format(printf, 1, 2), noreturn)) void
+bench_die(const char *format, ...);
 
 uint64_t bench_now_ns(void); /* CLOCK_MONOTONIC */
 bool bench_quick(void); /* BENCH_QUICK=1: a smoke test, few repeats */

@@ -2,6 +2,7 @@
 #include "tables.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 #include "../flow.h"
 #include "packet.h"
 #include "report.h"
+
+#define BENCH_CPUS_MAX 1024
 
 static void *memory(const struct bench_tables *tables, const char *name,
 		    size_t *entries)
@@ -45,7 +48,7 @@ static void configure(struct bench_tables *tables)
 	for (int i = 0; i < 8; i++)
 		config->mac1_midstate[i] = bench_index(i);
 	for (int i = 0; i < RELAY_RATE_CLASSES; i++)
-		config->limit[i] = (struct relay_limit){ 1, 1000000000 };
+		config->limit[i] = (struct relay_limit){1, 1000000000};
 }
 
 static void own_addresses(const struct bench_tables *tables)
@@ -65,7 +68,7 @@ void bench_tables_open(struct bench_tables *tables, const char *name,
 		       uint32_t legs, uint32_t sessions)
 {
 	const char *bpffs = getenv("BENCH_BPFFS");
-	struct loader_relay_sizes sizes = { .legs = legs, .sessions = sessions };
+	struct loader_relay_sizes sizes = {.legs = legs, .sessions = sessions};
 	size_t one;
 
 	memset(tables, 0, sizeof(*tables));
@@ -73,11 +76,13 @@ void bench_tables_open(struct bench_tables *tables, const char *name,
 		bench_die("BENCH_BPFFS is not set: start selftests/bench/run");
 	snprintf(tables->pin_root, sizeof(tables->pin_root), "%s/%s", bpffs,
 		 name);
+	/* A run that was cut short may have left one. */
+	loader_relay_unload(tables->pin_root);
 	if (loader_relay_open(&tables->loader, tables->pin_root, &sizes))
 		bench_die("%s", loader_error());
 	tables->config = memory(tables, "relay_config", &one);
-	tables->buckets = memory(tables, "relay_session",
-				 &tables->bucket_count);
+	tables->buckets =
+		memory(tables, "relay_session", &tables->bucket_count);
 	tables->legs = memory(tables, "relay_leg", &tables->leg_count);
 	tables->peers = memory(tables, "relay_peer", &one);
 	tables->spill_fd = loader_map_fd(tables->loader, "relay_spill");
@@ -140,9 +145,9 @@ void bench_session_set(struct bench_tables *tables, uint32_t index,
 		       uint16_t from, uint16_t to)
 {
 	const struct relay_config *config = tables->config;
-	struct relay_slot slot = { .index = index, .from = from, .to = to };
-	uint64_t at = relay_bucket_of(index, config->seed_mul, config->seed_add,
-				      config->bucket_shift);
+	struct relay_slot slot = {.index = index, .from = from, .to = to};
+	uint64_t at = relay_bucket_of(le32toh(index), config->seed_mul,
+				      config->seed_add, config->bucket_shift);
 	struct relay_bucket *bucket = &tables->buckets[at];
 
 	for (int i = 0; i < RELAY_BUCKET_SLOTS; i++) {
@@ -166,9 +171,11 @@ void bench_tables_fill(struct bench_tables *tables, uint32_t sessions,
 
 uint64_t bench_reason(const struct bench_tables *tables, unsigned int reason)
 {
-	struct sluice_count counts[loader_cpus()];
+	static struct sluice_count counts[BENCH_CPUS_MAX];
 	uint64_t packets = 0;
 
+	if (loader_cpus() > BENCH_CPUS_MAX)
+		bench_die("more than %d possible CPUs", BENCH_CPUS_MAX);
 	if (loader_map_lookup_percpu(tables->reason_fd, &reason, counts))
 		bench_die("relay_reason: %s", loader_error());
 	for (int i = 0; i < loader_cpus(); i++)
