@@ -44,15 +44,18 @@ struct relay_next_hop {
 
 struct relay_ops {
 	/* Send a datagram from path->local:local_port. Loss is allowed. */
-	void (*send)(void *ctx, const struct wg_path *path, const void *data, size_t len);
+	void (*send)(void *ctx, const struct wg_path *path, const void *data,
+		     size_t len);
 	/* The maps that are not mapped. 0 or -errno (-E2BIG, -ENOSPC: full). */
-	int (*spill_set)(void *ctx, uint32_t index_le, const struct relay_spill *spill);
+	int (*spill_set)(void *ctx, uint32_t index_le,
+			 const struct relay_spill *spill);
 	int (*spill_clear)(void *ctx, uint32_t index_le);
 	int (*known_set)(void *ctx, const struct relay_known_key *key,
 			 const struct relay_known *value);
 	int (*known_clear)(void *ctx, const struct relay_known_key *key);
 	/* Sum over all CPUs of one leg's counters. */
-	int (*leg_count)(void *ctx, uint16_t leg, struct relay_leg_count *count);
+	int (*leg_count)(void *ctx, uint16_t leg,
+			 struct relay_leg_count *count);
 	/* Zero one leg's counters on all CPUs (before the leg is given out). */
 	int (*leg_count_clear)(void *ctx, uint16_t leg);
 	/* Keep this leg's next hop; relay_engine_next_hop is called from inside
@@ -62,6 +65,19 @@ struct relay_ops {
 	/* Something worth saving changed; the caller debounces. */
 	void (*dirty)(void *ctx);
 	uint64_t (*wall_ns)(void); /* CLOCK_REALTIME */
+	/*
+	 * For taking over after a restart, may be NULL where nothing was pinned:
+	 * call `take` for each entry that the spill map or the map of known
+	 * addresses holds. The entry may be cleared from inside.
+	 */
+	void (*spill_each)(void *ctx,
+			   void (*take)(void *arg, uint32_t index_le,
+					const struct relay_spill *spill),
+			   void *arg);
+	void (*known_each)(void *ctx,
+			   void (*take)(void *arg,
+					const struct relay_known_key *key),
+			   void *arg);
 };
 
 /*
@@ -71,9 +87,10 @@ struct relay_ops {
  * fills tables->config except the first time fields it finds there: the seeds
  * of an adopted table stay.
  */
-int relay_engine_new(struct relay_engine **out, const struct relay_settings *settings,
-		     const struct relay_tables *tables, const struct relay_ops *ops,
-		     void *ctx, uint64_t now_ns);
+int relay_engine_new(struct relay_engine **out,
+		     const struct relay_settings *settings,
+		     const struct relay_tables *tables,
+		     const struct relay_ops *ops, void *ctx, uint64_t now_ns);
 /* Frees the engine; the tables stay as they are: packets go on being forwarded. */
 void relay_engine_free(struct relay_engine *engine);
 
@@ -93,33 +110,37 @@ void relay_engine_next_hop(struct relay_engine *engine, uint16_t leg,
  * changed that needs a restart (names it in the log): the private key, the
  * sizes, the ports.
  */
-int relay_engine_reload(struct relay_engine *engine, const struct relay_settings *settings,
-			uint64_t now_ns);
+int relay_engine_reload(struct relay_engine *engine,
+			const struct relay_settings *settings, uint64_t now_ns);
 
 /* Blocked sources: withdraws legs and sessions inside the prefix of a mapped
  * address. The trie itself is the caller's. */
-void relay_engine_block(struct relay_engine *engine, const struct relay_block_key *key,
-			uint64_t now_ns);
+void relay_engine_block(struct relay_engine *engine,
+			const struct relay_block_key *key, uint64_t now_ns);
 
 /* Saved state: peers, their last paths and timestamps, consent lists. A new
  * reference, NULL on ENOMEM. Restore takes what fits and is allowed, -EINVAL if
  * the document is not one of ours (nothing changed). After restore the engine
  * initiates to every peer with a path, paced. */
 json_t *relay_engine_save(const struct relay_engine *engine);
-int relay_engine_restore(struct relay_engine *engine, const json_t *state, uint64_t now_ns);
+int relay_engine_restore(struct relay_engine *engine, const json_t *state,
+			 uint64_t now_ns);
 
 /* Reports, new references; their fields are in control.txt. */
 json_t *relay_engine_status(const struct relay_engine *engine, uint64_t now_ns);
 json_t *relay_engine_peers(const struct relay_engine *engine, uint64_t now_ns);
-json_t *relay_engine_sessions(const struct relay_engine *engine, uint64_t now_ns);
+json_t *relay_engine_sessions(const struct relay_engine *engine,
+			      uint64_t now_ns);
 json_t *relay_engine_routes(const struct relay_engine *engine, uint64_t now_ns);
 /* One sentence about a peer (b == NULL) or about two. */
-json_t *relay_engine_explain(const struct relay_engine *engine, const struct wg_key *a,
-			     const struct wg_key *b, uint64_t now_ns);
+json_t *relay_engine_explain(const struct relay_engine *engine,
+			     const struct wg_key *a, const struct wg_key *b,
+			     uint64_t now_ns);
 
 /* Counters of the agent's own decisions, one list (outcome.h): how many, their
  * names, their values. */
 size_t relay_engine_outcomes(const struct relay_engine *engine,
-			     const char *const **names, const uint64_t **values);
+			     const char *const **names,
+			     const uint64_t **values);
 
 #endif

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/* The relay's commands on the control socket (control.txt). */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/address.h"
+#include "base/log.h"
+#include "relay/daemon.h"
+#include "relay/reasons.h"
+
+/* Behind NAT mappings that live for 30 s: RFC 4787 requires two minutes, many
+ * routers do not care. */
+#define EXPORT_KEEPALIVE_S 25
+#define BLOCK_SECONDS_MAX (100LL * 366 * 86400)
+
+__attribute__((format(printf, 3, 4))) static int fail(int err, char error[CONTROL_ERROR_LEN],
+						      const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(error, CONTROL_ERROR_LEN, format, args);
+	va_end(args);
+	return err;
+}
+
+static int answer(json_t *report, json_t **result, char error[CONTROL_ERROR_LEN])
+{
+	if (!report)
+		return fail(-ENOMEM, error, "out of memory");
+	*result = report;
+	return 0;
+}
+
+/* {name: list} */
+static int answer_list(const char *name, json_t *list, json_t **result,
+		       char error[CONTROL_ERROR_LEN])
+{
+	/* Some reports are the object already. */
+	if (json_is_object(list))
+		return answer(list, result, error);
+	return answer(list ? json_pack("{s:o}", name, list) : NULL, result, error);
+}
+
+/* ---- status ---- */
+
+static json_t *report_interfaces(const struct relay_daemon *daemon)
+{
+	struct loader_link *links;
+	json_t *list = json_array();
+	size_t count;
+
+	if (relay_daemon_links(daemon, &links, &count))
+		return list;
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(list, json_pack("{s:s, s:i, s:b, s:b, s:b}", "name",
+						      links[i].ifname, "ifindex",
+						      (int)links[i].ifindex, "attached",
+						      links[i].attached, "native", links[i].native,
+						      "current", links[i].current));
+	free(links);
+	return list;
+}
+
+static json_t *report_reasons(const struct relay_daemon *daemon)
+{
+	struct sluice_count counts[SLUICE_REASON_COUNT];
+	json_t *list = json_array();
+
+	if (relay_reasons_read(daemon->reason_fd, counts))
+		return list;
+	for (int i = 0; i < SLUICE_REASON_COUNT; i++) {
+		const struct relay_reason_text *reason = &relay_reason_texts[i];
+
+		if (!counts[i].packets)
+			continue;
+		json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I, s:s}", "name",
+						      reason->name, "verdict", reason->verdict,
+						      "packets", (json_int_t)counts[i].packets,
+						      "bytes", (json_int_t)counts[i].bytes, "text",
+						      reason->text));
+	}
+	return list;
+}
+
+static int command_status(void *ctx, struct control_client *client, const json_t *request,
+			  json_t **result, char error[CONTROL_ERROR_LEN])
+{
+	struct relay_daemon *daemon = ctx;
+	uint64_t now = relay_now_ns();
+	json_t *status = relay_engine_status(daemon->engine, now), *ours;
+	const struct sluice_meta *meta = loader_meta(daemon->loader);
+
+	(void)client;
+	(void)request;
+	ours = json_pack("{s:I, s:s%, s:i, s:s, s:o, s:o}", "uptime_s",
+			 (json_int_t)((now - daemon->started_ns) / 1000000000), "build",
+			 meta->build, strnlen(meta->build, SLUICE_BUILD_LEN), "abi",
+			 (int)meta->abi, "pin_root", daemon->role->pin_root, "interfaces",
+			 report_interfaces(daemon), "reasons", report_reasons(daemon));
+	if (!status || !ours || json_object_update(status, ours)) {
+		json_decref(status);
+		status = NULL;
+	}
+	json_decref(ours);
+	return answer(status, result, error);
+}
+
+/* ---- the engine's reports ---- */
+
+static int command_peers(void *ctx, struct control_client *client, const json_t *request,
+			 json_t **result, char error[CONTROL_ERROR_LEN])
+{
+	struct relay_daemon *daemon = ctx;
+
+	(void)client;
+	(void)request;
+	return answer_list("peers", relay_engine_peers(daemon->engine, relay_now_ns()), result,
+			   error);
+}
+
+static int command_sessions(void *ctx, struct control_client *client, const json_t *request,
+			    json_t **result, char error[CONTROL_ERROR_LEN])
+{
+	struct relay_daemon *daemon = ctx;
+
+	(void)client;
+	(void)request;
+	return answer_list("sessions", relay_engine_sessions(daemon->engine, relay_now_ns()),
+			   result, error);
+}
+
+static int command_routes(void *ctx, struct control_client *client, const json_t *request,
+			  json_t **result, char error[CONTROL_ERROR_LEN])
+{
+	struct relay_daemon *daemon = ctx;
+
+	(void)client;
+	(void)request;
+	return answer_list("routes", relay_engine_routes(daemon->engine, relay_now_ns()), result,
+			   error);
+}
+
+static int get_key(struct wg_key *key, const json_t *request, const char *name,
+		   char error[CONTROL_ERROR_LEN])
+{
+	const char *text = json_string_value(json_object_get(request, name));
+
+	if (!text || wg_key_parse(key, text))
+		return fail(-EINVAL, error, "\"%s\" is a public key, 44 characters of base64",
+			    name);
+	return 0;
+}
+
+static int command_explain(void *ctx, struct control_client *client, const json_t *request,
+			   json_t **result, char error[CONTROL_ERROR_LEN])
+{
+	struct relay_daemon *daemon = ctx;
+	const json_t *has_other = json_object_get(request, "other");
+	struct wg_key peer, other;
+	int err = get_key(&peer, request, "peer", error);
+
+	(void)client;
+	if (!err && has_other && !json_is_null(has_other))
+		err = get_key(&other, request, "other", error);
+	else
+		has_other = NULL;
+	if (err)
+		return err;
+	return answer(relay_engine_explain(daemon->engine, &peer, has_other ? &other : NULL,
+					   relay_now_ns()),
+		      result, error);
+}
+
+/* ---- export ---- */
+
+struct export_list {
+	json_t *endpoints;
+	uint16_t port;
+};
+
+static void add_endpoint(void *ctx, const uint8_t addr[16])
+{
+	struct export_list *export = ctx;
+	address_text text;
+
+	address_format_endpoint(text, addr, export->port);
+	json_array_append_new(export->endpoints, json_string(text));
+}
+
+/* What a peer puts into its own configuration; the first endpoint counts. */
+static char *export_text(const char *public_key, const json_t *endpoints)
+{
+	size_t len, i;
+	char *text = NULL;
+	FILE *out = open_memstream(&text, &len);
+	json_t *endpoint;
+
+	if (!out)
+		return NULL;
+	fprintf(out, "[Peer]\nPublicKey = %s\n", public_key);
+	json_array_foreach(endpoints, i, endpoint)
+		fprintf(out, "%sEndpoint = %s\n", i ? "# " : "", json_string_value(endpoint));
+	fprintf(out, "PersistentKeepalive = %d\n# AllowedIPs = the relay's address inside the tunnel"
+		     "\nAllowedIPs =\n",
+		EXPORT_KEEPALIVE_S);
+	if (fclose(out)) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+static int command_export(void *ctx, struct control_client *client, const json_t *request,
+			  json_t **result, char error[CONTROL_ERROR_LEN])
+{
+	struct relay_daemon *daemon = ctx;
+	struct export_list export = {
+		.endpoints = json_array(),
+		.port = daemon->settings->port_min,
+	};
+	wg_key_text key;
+	char *text;
+
+	(void)client;
+	(void)request;
+	wg_key_format(key, &daemon->public_key);
+	relay_local_each(daemon->local, add_endpoint, &export);
+	text = export_text(key, export.endpoints);
+	*result = json_pack("{s:s, s:o, s:s}", "public_key", key, "endpoints", export.endpoints,
+			    "text", text ? text : "");
+	free(text);
+	return *result ? 0 : fail(-ENOMEM, error, "out of memory");
+}
+
+/* ---- blocking ---- */
+
+static int get_prefix(struct relay_block_key *key, const json_t *request,
+		      char error[CONTROL_ERROR_LEN])
+{
+	const char *text = json_string_value(json_object_get(request, "prefix"));
+	static const uint8_t zeros[16];
+	unsigned int len;
+
+	memset(key, 0, sizeof(*key));
+	if (!text || address_parse_prefix(key->addr, &len, text))
+		return fail(-EINVAL, error,
+			    "\"prefix\" is an address or a prefix, as 192.0.2.0/24 or "
+			    "2001:db8::/32");
+	/* IPv4 is mapped to ::ffff:0:0/96. */
+	if (len <= 80 && !memcmp(key->addr, zeros, 16))
+		return fail(-EINVAL, error, "%.40s would block all of IPv4 too: use 2000::/3",
+			    text);
+	key->prefixlen = len;
+	return 0;
+}
+
+static int command_block(void *ctx, struct control_client *client, const json_t *request,
+			 json_t **result, char error[CONTROL_ERROR_LEN])
+{
+	struct relay_daemon *daemon = ctx;
+	const json_t *seconds = json_object_get(request, "seconds");
+	json_int_t duration = json_integer_value(seconds);
+	struct relay_block_key key;
+	address_text prefix;
+	int err = get_prefix(&key, request, error);
+
+	(void)client;
+	(void)result;
+	if (err)
+		return err;
+	if (seconds && !json_is_null(seconds) && (duration < 1 || duration > BLOCK_SECONDS_MAX))
+		return fail(-EINVAL, error, "\"seconds\" is a positive number, or absent for ever");
+	err = relay_blocklist_add(daemon->blocklist, &key, (uint64_t)duration);
+	if (err == -ENOSPC)
+		return fail(err, error, "the list is full: unblock something, or block a shorter "
+			    "prefix");
+	if (err)
+		return fail(err, error, "can not block it: %s", strerror(-err));
+	relay_engine_block(daemon->engine, &key, relay_now_ns());
+	relay_daemon_turn(daemon);
+	address_format_prefix(prefix, key.addr, key.prefixlen);
+	log_info("%s is blocked", prefix);
+	return 0;
+}
+
+static int command_unblock(void *ctx, struct control_client *client, const json_t *request,
+			   json_t **result, char error[CONTROL_ERROR_LEN])
+{
+	struct relay_daemon *daemon = ctx;
+	struct relay_block_key key;
+	address_text prefix;
+	int err = get_prefix(&key, request, error);
+
+	(void)client;
+	(void)result;
+	if (err)
+		return err;
+	address_format_prefix(prefix, key.addr, key.prefixlen);
+	err = relay_blocklist_remove(daemon->blocklist, &key);
+	if (err == -ENOENT)
+		return fail(err, error, "%s is not blocked (relay-blocks lists what is)", prefix);
+	if (err)
+		return fail(err, error, "can not unblock %s: %s", prefix, strerror(-err));
+	log_info("%s is blocked no longer", prefix);
+	return 0;
+}
+
+static int command_blocks(void *ctx, struct control_client *client, const json_t *request,
+			  json_t **result, char error[CONTROL_ERROR_LEN])
+{
+	struct relay_daemon *daemon = ctx;
+
+	(void)client;
+	(void)request;
+	return answer_list("blocks", relay_blocklist_report(daemon->blocklist), result, error);
+}
+
+static int command_monitor(void *ctx, struct control_client *client, const json_t *request,
+			   json_t **result, char error[CONTROL_ERROR_LEN])
+{
+	struct relay_daemon *daemon = ctx;
+	int err = relay_monitor_watch(daemon->monitor, client);
+
+	(void)request;
+	(void)result;
+	if (err == -EALREADY)
+		return fail(err, error, "this connection watches already");
+	return err ? fail(err, error, "out of memory") : 0;
+}
+
+static const struct control_command commands[] = {
+	{ "relay-status", command_status },     { "relay-peers", command_peers },
+	{ "relay-sessions", command_sessions }, { "relay-routes", command_routes },
+	{ "relay-explain", command_explain },   { "relay-export", command_export },
+	{ "relay-block", command_block },       { "relay-unblock", command_unblock },
+	{ "relay-blocks", command_blocks },     { "relay-monitor", command_monitor },
+};
+
+int relay_commands_add(struct relay_daemon *daemon, struct control *control)
+{
+	return control_add(control, commands, sizeof(commands) / sizeof(commands[0]), daemon);
+}

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+/*
+ * Taking sessions back. Two walks over the table, because they differ in price
+ * and in hurry:
+ *
+ *  - the purge withdraws sessions of legs that were dropped. It reads one word
+ *    a slot and runs in one go, at most once a second unless somebody was
+ *    blocked or banned;
+ *  - the judge withdraws sessions of pairs that may not talk any more. It looks
+ *    pairs up, so it goes in slices, and starts over when lists change again.
+ *
+ * A session taken over from a previous process is innocent until a list says
+ * that its pair may talk: the lists may still be on their way.
+ */
+#include <string.h>
+
+#include "relay/state.h"
+
+static bool leg_gone(const struct relay_engine *engine, uint16_t leg)
+{
+	return leg != RELAY_LEG_LOCAL && !relay_leg_live(&engine->legs, leg);
+}
+
+void relay_purge(struct relay_engine *engine, bool at_once)
+{
+	struct relay_table *table = &engine->table;
+	size_t at;
+
+	if (!engine->purge_due)
+		return;
+	if (!at_once && engine->purged_s == engine->now_s)
+		return;
+	for (at = relay_table_next(table, 0); at != RELAY_NOWHERE;
+	     at = relay_table_next(table, at + 1)) {
+		struct relay_slot slot = relay_table_slot(table, at);
+
+		if (leg_gone(engine, slot.from) || leg_gone(engine, slot.to))
+			relay_table_withdraw(table, at);
+	}
+	relay_legs_reap(&engine->legs);
+	engine->purged_s = engine->now_s;
+	engine->purge_due = false;
+}
+
+/* The edge that lets a session's two legs talk, NULL if none does. */
+static struct relay_edge *consent(const struct relay_engine *engine,
+				  struct relay_slot slot)
+{
+	const struct relay_party *from =
+		relay_leg_party(&engine->legs, slot.from);
+	const struct relay_party *to = relay_leg_party(&engine->legs, slot.to);
+	struct relay_edge *edge;
+
+	if (!from || !to)
+		return NULL;
+	edge = relay_edge_find(&engine->roster, from, to);
+	return edge && relay_edge_open(&engine->roster, edge) ? edge : NULL;
+}
+
+static void judge(struct relay_engine *engine, size_t at, bool confirm_only)
+{
+	struct relay_table *table = &engine->table;
+	struct relay_slot slot = relay_table_slot(table, at);
+	struct relay_edge *edge;
+
+	if (slot.to == RELAY_LEG_LOCAL)
+		return;
+	edge = consent(engine, slot);
+	if (!edge) {
+		if (!confirm_only && !relay_table_unjudged(table, at))
+			relay_table_withdraw(table, at);
+		return;
+	}
+	relay_table_judge(table, at);
+	if (!edge->handshake_s)
+		relay_edge_shook(edge, relay_table_second(table, at));
+}
+
+void relay_judge_begin(struct relay_engine *engine)
+{
+	if (engine->judge_at != RELAY_NOWHERE)
+		engine->judge_again = true;
+	else
+		engine->judge_at = 0;
+}
+
+void relay_judge_step(struct relay_engine *engine)
+{
+	size_t at = engine->judge_at, end;
+
+	if (at == RELAY_NOWHERE)
+		return;
+	end = at + RELAY_JUDGE_SLICE;
+	for (at = relay_table_next(&engine->table, at); at < end;
+	     at = relay_table_next(&engine->table, at + 1))
+		judge(engine, at, false);
+	engine->judge_at = at;
+	if (at == RELAY_NOWHERE && engine->judge_again) {
+		engine->judge_again = false;
+		engine->judge_at = 0;
+	}
+}
+
+/* After the saved lists are back: what they confirm is subject to them. */
+void relay_judge_confirm(struct relay_engine *engine)
+{
+	size_t at;
+
+	for (at = relay_table_next(&engine->table, 0); at != RELAY_NOWHERE;
+	     at = relay_table_next(&engine->table, at + 1))
+		judge(engine, at, true);
+}

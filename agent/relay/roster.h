@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * Who there is and who may talk to whom.
+ *
+ * A party is a key that the relay has seen or that somebody's consent list
+ * names; it is in the relay's tunnel (`wg`) while it is heard of. An edge joins
+ * two parties as long as at least one lists the other. Lists belong to the key:
+ * they outlive the peer's session, its legs and the process.
+ *
+ * Each side of an edge hangs in one of two lists of its party, in the order in
+ * which the destination of that party's next handshake is looked for:
+ * `talking`, those with whom it made a session lately, longest ago first, since
+ * rekeys come round in the order of the last ones; and `idle`, the others,
+ * latest match first.
+ */
+#ifndef SLUICE_RELAY_ROSTER_H
+#define SLUICE_RELAY_ROSTER_H
+
+#include "relay/hash.h"
+#include "relay/list.h"
+#include "relay/outcome.h"
+#include "relay/settings.h"
+#include "wg/mac.h"
+#include "wg/tunnel.h"
+
+#include <sluice/abi.h>
+
+struct relay_assembly;
+struct relay_asks;
+
+#define RELAY_PARTY_NOTES 4
+
+/* What became of something a party or a pair did, for `explain`. */
+struct relay_note {
+	uint32_t at_s;
+	uint8_t what; /* enum relay_outcome; none if at_s is 0 */
+};
+
+/* A rate in events a second, with a second's worth of burst. */
+struct relay_budget {
+	uint32_t second;
+	uint32_t used;
+};
+
+struct relay_party {
+	struct relay_hash_node node;
+	struct relay_list all;
+	struct wg_key key;
+	struct wg_mac1_key mac1;
+	bool allowed; /* by AllowedPublicKeys */
+	bool known; /* has been in the tunnel, now or before a restart */
+	bool listless; /* never sent a list */
+	uint16_t first_leg; /* chained through the legs */
+	struct wg_peer *wg; /* NULL: not in the tunnel */
+	uint8_t stamp[WG_TIMESTAMP_LEN]; /* greatest TAI64N while not in it */
+	uint32_t joined_s; /* since when it is in the tunnel */
+	uint32_t
+		heard_s; /* last proof, of this or an earlier process; 0 never */
+	uint32_t asked_s; /* last initiation to a silent one */
+	struct relay_list talking, idle; /* of struct relay_edge's side */
+	uint32_t edges, lists; /* edges of it, those it lists itself */
+	uint64_t list_version;
+	struct relay_assembly *assembly; /* a list under way, NULL: none */
+	uint32_t assembly_s;
+	struct relay_asks *asks; /* sources under challenge, NULL: none */
+	struct relay_list pending; /* handshakes it initiated, oldest first */
+	uint32_t pending_count;
+	struct relay_budget mac1_budget;
+	struct relay_note notes[RELAY_PARTY_NOTES]; /* latest first */
+	uint8_t *
+		unmatched; /* its last initiation that fitted nobody, or NULL */
+	struct relay_leg_count past; /* of legs it had */
+};
+
+struct relay_edge;
+
+struct relay_side {
+	struct relay_list order; /* in party->talking or party->idle */
+	struct relay_party *party;
+	struct relay_note note; /* of its last handshake to the other side */
+	uint16_t leg_port; /* relay port it used last, 0 none */
+	uint8_t lists; /* it lists the other one */
+	uint8_t number; /* 0 or 1: which side of the edge this is */
+};
+
+struct relay_edge {
+	struct relay_hash_node node;
+	struct relay_side side[2];
+	uint32_t handshake_s; /* last one that was answered, 0 never */
+	uint32_t fill_s; /* when `fill` was taken */
+	uint16_t fill; /* sessions made lately */
+	uint8_t mark; /* of the list being applied */
+	uint8_t unanswered; /* initiations since the last answered one */
+};
+
+struct relay_roster {
+	struct relay_hash parties, edges;
+	struct relay_list all; /* parties */
+	size_t party_count, edge_count;
+	size_t party_max, edge_max;
+	size_t joined; /* parties in the tunnel */
+	bool mutual;
+	bool keep; /* somebody walks over `all`: release nobody */
+	struct wg_key own; /* the relay's key: never a party */
+};
+
+int relay_roster_init(struct relay_roster *roster, const struct wg_key *own,
+		      const struct relay_settings *settings);
+void relay_roster_clear(struct relay_roster *roster);
+
+struct relay_party *relay_party_find(const struct relay_roster *roster,
+				     const struct wg_key *key);
+/* Finds or makes; NULL with errno ENOSPC, ENOMEM, or EINVAL for our own key. */
+struct relay_party *relay_party_make(struct relay_roster *roster,
+				     const struct wg_key *key,
+				     const struct relay_settings *settings);
+/* Frees it if nothing about it is worth keeping. True if it has gone. */
+bool relay_party_release(struct relay_roster *roster,
+			 struct relay_party *party);
+
+struct relay_edge *relay_edge_find(const struct relay_roster *roster,
+				   const struct relay_party *a,
+				   const struct relay_party *b);
+/* True if both are allowed and list each other as the settings demand. */
+bool relay_edge_open(const struct relay_roster *roster,
+		     const struct relay_edge *edge);
+struct relay_edge *relay_edge_of(const struct relay_side *side);
+struct relay_side *relay_edge_side(struct relay_edge *edge,
+				   const struct relay_party *party);
+struct relay_side *relay_side_other(const struct relay_side *side);
+struct relay_side *relay_side_of(const struct relay_list *order);
+
+/*
+ * Replaces a party's list. Everything is made before anything is changed:
+ * -ENOSPC or -ENOMEM leave the list as it was. *revoked tells whether a pair
+ * may not talk any more.
+ */
+int relay_list_replace(struct relay_roster *roster, struct relay_party *party,
+		       const struct wg_key *keys, size_t count,
+		       uint64_t version, const struct relay_settings *settings,
+		       bool *revoked);
+
+/* An answered handshake: orders both sides for the next one. */
+void relay_edge_shook(struct relay_edge *edge, uint32_t now_s);
+/* An initiation was matched to this side's other end. */
+void relay_side_matched(struct relay_side *side, uint32_t now_s);
+
+/*
+ * Which of its partners a party's initiation is for: NULL with *why no_consent
+ * or mac1_budget. total is the budget that all parties share.
+ */
+struct relay_side *relay_match(const struct relay_roster *roster,
+			       struct relay_party *sender, const void *message,
+			       size_t len, uint32_t now_s,
+			       struct relay_budget *total,
+			       enum relay_outcome *why);
+/* True if the mac1 fits one of its partners, at most *macs computed, all of them
+ * out of the total. */
+bool relay_may_match(const struct relay_roster *roster,
+		     const struct relay_party *sender, const void *message,
+		     size_t len, uint32_t now_s, struct relay_budget *total,
+		     unsigned int *macs);
+
+/* Takes from a budget of `rate` a second; false if it is spent. */
+bool relay_budget_take(struct relay_budget *budget, uint32_t now_s,
+		       uint32_t rate);
+
+void relay_party_note(struct relay_party *party, enum relay_outcome what,
+		      uint32_t now_s);
+
+static inline void relay_leg_count_add(struct relay_leg_count *sum,
+				       const struct relay_leg_count *count)
+{
+	sum->rx_packets += count->rx_packets;
+	sum->rx_bytes += count->rx_bytes;
+	sum->tx_packets += count->tx_packets;
+	sum->tx_bytes += count->tx_bytes;
+}
+
+#endif

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The relay's memory across restarts: {"sluice": 1, "engine": ..., "blocks": ...}
+ * in StateFile, written whole and soon after something changed.
+ */
+#ifndef SLUICE_RELAY_STATEFILE_H
+#define SLUICE_RELAY_STATEFILE_H
+
+#include <jansson.h>
+#include <uv.h>
+
+struct relay_statefile;
+
+/* make returns the document, a new reference. */
+int relay_statefile_open(struct relay_statefile **out, uv_loop_t *loop, const char *path,
+			 json_t *(*make)(void *ctx), void *ctx);
+/* Writes what is unsaved. */
+void relay_statefile_close(struct relay_statefile *file);
+
+/* -ENOENT: there is none yet; -EINVAL: it is not one of ours, and was set aside
+ * under another name, so that the next save destroys nothing. */
+int relay_statefile_read(struct relay_statefile *file, json_t **document);
+void relay_statefile_dirty(struct relay_statefile *file);
+void relay_statefile_set_path(struct relay_statefile *file, const char *path);
+
+#endif
