@@ -194,6 +194,7 @@ is "$(ip -n hub -br link show wghub | wc -l)" 1 "it is still there"
 ip -n hub link del wghub
 sed -i 's/^ListenPort.*/ListenPort = 7777/' "$LAB/hub.conf"
 sed -i 's/^Endpoint = 192.0.2.2:.*/Endpoint = no-such-host.invalid:1/' "$LAB/hub.conf"
+mount --bind /dev/null /etc/resolv.conf # no resolver: no answer, at once
 check "a name that does not resolve is told" says "no-such-host.invalid" hub start --no-sync
 is "$(ip -n hub link show wghub 2>/dev/null)" "" "and leaves no interface behind"
 done_testing
