@@ -53,15 +53,18 @@ static void note_attached(struct interface *interface, bool native)
 static int attach_one(struct relay_attach *attach, struct interface *interface)
 {
 	bool native;
-	int err = loader_attach(attach->loader, interface->name, attach->mode, &native);
+	int err = loader_attach(attach->loader, interface->name, attach->mode,
+				&native);
 
 	if (err == -ENODEV) {
-		log_warn("there is no interface %s: attaching when it appears", interface->name);
+		log_warn("there is no interface %s: attaching when it appears",
+			 interface->name);
 		interface->ifindex = 0;
 		return 0;
 	}
 	if (err) {
-		log_error("can not attach to %s: %s", interface->name, loader_error());
+		log_error("can not attach to %s: %s", interface->name,
+			  loader_error());
 		return err;
 	}
 	note_attached(interface, native);
@@ -87,31 +90,37 @@ static void detach_others(struct relay_attach *attach)
 		if (find(attach, links[i].ifname))
 			continue;
 		if (loader_detach(attach->loader, links[i].ifname))
-			log_error("can not detach from %s: %s", links[i].ifname, loader_error());
+			log_error("can not detach from %s: %s", links[i].ifname,
+				  loader_error());
 		else
-			log_info("detached from %s: it is not configured any more",
-				 links[i].ifname);
+			log_info(
+				"detached from %s: it is not configured any more",
+				links[i].ifname);
 	}
 }
 
 /* Interfaces that were there before keep what is known of them. */
-static void take_names(struct relay_attach *attach, const struct relay_settings *settings)
+static void take_names(struct relay_attach *attach,
+		       const struct relay_settings *settings)
 {
-	struct interface interfaces[RELAY_INTERFACES_MAX] = { 0 };
+	struct interface interfaces[RELAY_INTERFACES_MAX] = {0};
 
 	for (size_t i = 0; i < settings->interface_count; i++) {
-		const struct interface *known = find(attach, settings->interfaces[i]);
+		const struct interface *known =
+			find(attach, settings->interfaces[i]);
 
 		if (known)
 			interfaces[i] = *known;
 		else
-			memcpy(interfaces[i].name, settings->interfaces[i], IF_NAMESIZE);
+			memcpy(interfaces[i].name, settings->interfaces[i],
+			       IF_NAMESIZE);
 	}
 	memcpy(attach->interfaces, interfaces, sizeof(interfaces));
 	attach->count = settings->interface_count;
 }
 
-int relay_attach_apply(struct relay_attach *attach, const struct relay_settings *settings)
+int relay_attach_apply(struct relay_attach *attach,
+		       const struct relay_settings *settings)
 {
 	bool any = false;
 	int err = 0;
@@ -125,8 +134,9 @@ int relay_attach_apply(struct relay_attach *attach, const struct relay_settings 
 		any |= attach->interfaces[i].ifindex != 0;
 	}
 	if (!err && !any) {
-		log_error("none of the interfaces exists, the first is %s: see `ip link`",
-			  settings->interfaces[0]);
+		log_error(
+			"none of the interfaces exists, the first is %s: see `ip link`",
+			settings->interfaces[0]);
 		err = -ENODEV;
 	}
 	detach_others(attach);
@@ -135,7 +145,8 @@ int relay_attach_apply(struct relay_attach *attach, const struct relay_settings 
 
 /* ---- interfaces that come and go ---- */
 
-static void link_seen(struct relay_attach *attach, const char *name, uint32_t ifindex)
+static void link_seen(struct relay_attach *attach, const char *name,
+		      uint32_t ifindex)
 {
 	struct interface *interface = find(attach, name);
 
@@ -152,8 +163,9 @@ static void link_gone(struct relay_attach *attach, uint32_t ifindex)
 
 		if (interface->ifindex != ifindex)
 			continue;
-		log_warn("interface %s is gone: attaching again when it is back",
-			 interface->name);
+		log_warn(
+			"interface %s is gone: attaching again when it is back",
+			interface->name);
 		interface->ifindex = 0;
 	}
 }
@@ -164,14 +176,16 @@ static void on_event(void *ctx, const struct nlmsghdr *const_message)
 	const struct ifinfomsg *header = nlmsg_data(message);
 	struct nlattr *name;
 
-	if (!nlmsg_valid_hdr(message, sizeof(*header)) || header->ifi_family != AF_UNSPEC)
+	if (!nlmsg_valid_hdr(message, sizeof(*header)) ||
+	    header->ifi_family != AF_UNSPEC)
 		return;
 	if (message->nlmsg_type == RTM_DELLINK) {
 		link_gone(ctx, (uint32_t)header->ifi_index);
 	} else if (message->nlmsg_type == RTM_NEWLINK) {
 		name = nlmsg_find_attr(message, sizeof(*header), IFLA_IFNAME);
 		if (name)
-			link_seen(ctx, nla_get_string(name), (uint32_t)header->ifi_index);
+			link_seen(ctx, nla_get_string(name),
+				  (uint32_t)header->ifi_index);
 	}
 }
 
@@ -188,10 +202,12 @@ static void on_overrun(void *ctx)
 	netlink_dump(attach->netlink, RTM_GETLINK, AF_UNSPEC, on_event, attach);
 }
 
-int relay_attach_open(struct relay_attach **out, uv_loop_t *loop, struct loader *loader)
+int relay_attach_open(struct relay_attach **out, uv_loop_t *loop,
+		      struct loader *loader)
 {
-	static const unsigned int groups[] = { RTNLGRP_LINK, 0 };
-	static const struct netlink_ops ops = { .event = on_event, .overrun = on_overrun };
+	static const unsigned int groups[] = {RTNLGRP_LINK, 0};
+	static const struct netlink_ops ops = {.event = on_event,
+					       .overrun = on_overrun};
 	struct relay_attach *attach = calloc(1, sizeof(*attach));
 	int err;
 

@@ -13,7 +13,8 @@
 
 struct relay_attach;
 
-int relay_attach_open(struct relay_attach **out, uv_loop_t *loop, struct loader *loader);
+int relay_attach_open(struct relay_attach **out, uv_loop_t *loop,
+		      struct loader *loader);
 void relay_attach_close(struct relay_attach *attach);
 
 /*
@@ -22,6 +23,7 @@ void relay_attach_close(struct relay_attach *attach);
  * does (-ENODEV); every failure is logged, with what to do, and the first is
  * returned.
  */
-int relay_attach_apply(struct relay_attach *attach, const struct relay_settings *settings);
+int relay_attach_apply(struct relay_attach *attach,
+		       const struct relay_settings *settings);
 
 #endif

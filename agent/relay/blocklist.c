@@ -32,7 +32,8 @@ static uint64_t wall_seconds(void)
 	return (uint64_t)now.tv_sec;
 }
 
-static struct entry *find(struct relay_blocklist *blocklist, const struct relay_block_key *key)
+static struct entry *find(struct relay_blocklist *blocklist,
+			  const struct relay_block_key *key)
 {
 	for (size_t i = 0; i < blocklist->count; i++) {
 		if (!memcmp(&blocklist->entries[i].key, key, sizeof(*key)))
@@ -63,7 +64,8 @@ static int put(struct relay_blocklist *blocklist, const struct entry *entry)
 	int err = known ? 0 : reserve(blocklist);
 
 	if (!err)
-		err = loader_map_update(blocklist->trie_fd, &entry->key, &entry->value);
+		err = loader_map_update(blocklist->trie_fd, &entry->key,
+					&entry->value);
 	if (err)
 		return err == -E2BIG ? -ENOSPC : err;
 	if (known)
@@ -103,7 +105,8 @@ static void arm(struct relay_blocklist *blocklist)
 	}
 	/* An hour at most: the wall clock may be set meanwhile. */
 	wait = first > now ? first - now : 0;
-	uv_timer_start(&blocklist->timer, on_timer, (wait < 3600 ? wait + 1 : 3600) * 1000, 0);
+	uv_timer_start(&blocklist->timer, on_timer,
+		       (wait < 3600 ? wait + 1 : 3600) * 1000, 0);
 }
 
 static void expire(struct relay_blocklist *blocklist)
@@ -119,7 +122,8 @@ static void expire(struct relay_blocklist *blocklist)
 			i++;
 			continue;
 		}
-		address_format_prefix(prefix, entry->key.addr, entry->key.prefixlen);
+		address_format_prefix(prefix, entry->key.addr,
+				      entry->key.prefixlen);
 		if (take_out(blocklist, entry)) {
 			i++;
 			continue;
@@ -139,13 +143,13 @@ static void on_timer(uv_timer_t *timer)
 
 /* ---- commands ---- */
 
-int relay_blocklist_add(struct relay_blocklist *blocklist, const struct relay_block_key *key,
-			uint64_t seconds)
+int relay_blocklist_add(struct relay_blocklist *blocklist,
+			const struct relay_block_key *key, uint64_t seconds)
 {
 	uint64_t now = wall_seconds();
 	struct entry entry = {
 		.key = *key,
-		.value = { .since = now, .until = seconds ? now + seconds : 0 },
+		.value = {.since = now, .until = seconds ? now + seconds : 0},
 	};
 	int err = put(blocklist, &entry);
 
@@ -156,7 +160,8 @@ int relay_blocklist_add(struct relay_blocklist *blocklist, const struct relay_bl
 	return 0;
 }
 
-int relay_blocklist_remove(struct relay_blocklist *blocklist, const struct relay_block_key *key)
+int relay_blocklist_remove(struct relay_blocklist *blocklist,
+			   const struct relay_block_key *key)
 {
 	struct entry *entry = find(blocklist, key);
 	int err = entry ? take_out(blocklist, entry) : -ENOENT;
@@ -169,7 +174,9 @@ int relay_blocklist_remove(struct relay_blocklist *blocklist, const struct relay
 }
 
 void relay_blocklist_each(const struct relay_blocklist *blocklist,
-			  void (*fn)(void *ctx, const struct relay_block_key *key), void *ctx)
+			  void (*fn)(void *ctx,
+				     const struct relay_block_key *key),
+			  void *ctx)
 {
 	for (size_t i = 0; i < blocklist->count; i++)
 		fn(ctx, &blocklist->entries[i].key);
@@ -185,12 +192,19 @@ json_t *relay_blocklist_report(const struct relay_blocklist *blocklist)
 		uint64_t since = entry->value.since, until = entry->value.until;
 		address_text prefix;
 
-		address_format_prefix(prefix, entry->key.addr, entry->key.prefixlen);
+		address_format_prefix(prefix, entry->key.addr,
+				      entry->key.prefixlen);
 		json_array_append_new(
-			list, json_pack("{s:s, s:I, s:o}", "prefix", prefix, "age_s",
-					(json_int_t)(now > since ? now - since : 0), "expires_s",
-					until ? json_integer((json_int_t)(until > now ? until - now : 0)) :
-						json_null()));
+			list,
+			json_pack(
+				"{s:s, s:I, s:o}", "prefix", prefix, "age_s",
+				(json_int_t)(now > since ? now - since : 0),
+				"expires_s",
+				until ? json_integer((
+						json_int_t)(until > now
+								    ? until - now
+								    : 0))
+				      : json_null()));
 	}
 	return list;
 }
@@ -203,10 +217,13 @@ json_t *relay_blocklist_save(const struct relay_blocklist *blocklist)
 		const struct entry *entry = &blocklist->entries[i];
 		address_text prefix;
 
-		address_format_prefix(prefix, entry->key.addr, entry->key.prefixlen);
-		json_array_append_new(list, json_pack("{s:s, s:I, s:I}", "prefix", prefix, "since",
-						      (json_int_t)entry->value.since, "until",
-						      (json_int_t)entry->value.until));
+		address_format_prefix(prefix, entry->key.addr,
+				      entry->key.prefixlen);
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:I, s:I}", "prefix", prefix, "since",
+				  (json_int_t)entry->value.since, "until",
+				  (json_int_t)entry->value.until));
 	}
 	return list;
 }
@@ -218,9 +235,10 @@ static int parse_saved(struct entry *entry, json_t *item)
 	unsigned int len;
 
 	memset(entry, 0, sizeof(*entry));
-	if (json_unpack(item, "{s:s, s:I, s:I}", "prefix", &prefix, "since", &since, "until",
-			&until) ||
-	    since < 0 || until < 0 || address_parse_prefix(entry->key.addr, &len, prefix))
+	if (json_unpack(item, "{s:s, s:I, s:I}", "prefix", &prefix, "since",
+			&since, "until", &until) ||
+	    since < 0 || until < 0 ||
+	    address_parse_prefix(entry->key.addr, &len, prefix))
 		return -EINVAL;
 	entry->key.prefixlen = len;
 	entry->value.since = (uint64_t)since;
@@ -228,7 +246,8 @@ static int parse_saved(struct entry *entry, json_t *item)
 	return 0;
 }
 
-int relay_blocklist_restore(struct relay_blocklist *blocklist, const json_t *saved)
+int relay_blocklist_restore(struct relay_blocklist *blocklist,
+			    const json_t *saved)
 {
 	struct entry entry;
 	json_t *item;
@@ -237,11 +256,11 @@ int relay_blocklist_restore(struct relay_blocklist *blocklist, const json_t *sav
 
 	if (!json_is_array(saved))
 		return -EINVAL;
-	json_array_foreach(saved, i, item) {
+	json_array_foreach (saved, i, item) {
 		if (parse_saved(&entry, item))
 			return -EINVAL;
 	}
-	json_array_foreach(saved, i, item) {
+	json_array_foreach (saved, i, item) {
 		parse_saved(&entry, item);
 		err = put(blocklist, &entry);
 		if (err)
@@ -258,13 +277,15 @@ int relay_blocklist_adopt(struct relay_blocklist *blocklist)
 	int err = loader_map_next_key(blocklist->trie_fd, NULL, &entry.key);
 
 	while (!err) {
-		err = loader_map_lookup(blocklist->trie_fd, &entry.key, &entry.value);
+		err = loader_map_lookup(blocklist->trie_fd, &entry.key,
+					&entry.value);
 		if (!err)
 			err = reserve(blocklist);
 		if (err)
 			return err;
 		blocklist->entries[blocklist->count++] = entry;
-		err = loader_map_next_key(blocklist->trie_fd, &entry.key, &entry.key);
+		err = loader_map_next_key(blocklist->trie_fd, &entry.key,
+					  &entry.key);
 	}
 	if (err != -ENOENT)
 		return err;
@@ -275,8 +296,8 @@ int relay_blocklist_adopt(struct relay_blocklist *blocklist)
 
 /* ---- opening ---- */
 
-int relay_blocklist_open(struct relay_blocklist **out, uv_loop_t *loop, int trie_fd,
-			 void (*dirty)(void *ctx), void *ctx)
+int relay_blocklist_open(struct relay_blocklist **out, uv_loop_t *loop,
+			 int trie_fd, void (*dirty)(void *ctx), void *ctx)
 {
 	struct relay_blocklist *blocklist = calloc(1, sizeof(*blocklist));
 

@@ -15,8 +15,8 @@
 struct relay_blocklist;
 
 /* dirty is called when the list changed and should be saved. */
-int relay_blocklist_open(struct relay_blocklist **out, uv_loop_t *loop, int trie_fd,
-			 void (*dirty)(void *ctx), void *ctx);
+int relay_blocklist_open(struct relay_blocklist **out, uv_loop_t *loop,
+			 int trie_fd, void (*dirty)(void *ctx), void *ctx);
 void relay_blocklist_close(struct relay_blocklist *blocklist);
 
 /* Takes over what the trie holds; what has expired meanwhile is taken out. */
@@ -24,19 +24,23 @@ int relay_blocklist_adopt(struct relay_blocklist *blocklist);
 
 /* seconds: 0 for ever. -ENOSPC: the trie is full. A prefix that is blocked gets
  * the new time. */
-int relay_blocklist_add(struct relay_blocklist *blocklist, const struct relay_block_key *key,
-			uint64_t seconds);
+int relay_blocklist_add(struct relay_blocklist *blocklist,
+			const struct relay_block_key *key, uint64_t seconds);
 /* -ENOENT: exactly this prefix is not blocked. */
-int relay_blocklist_remove(struct relay_blocklist *blocklist, const struct relay_block_key *key);
+int relay_blocklist_remove(struct relay_blocklist *blocklist,
+			   const struct relay_block_key *key);
 
 /* [{"prefix", "age_s", "expires_s" or null}] */
 json_t *relay_blocklist_report(const struct relay_blocklist *blocklist);
 /* For the state file: [{"prefix", "since", "until"}], seconds since the epoch. */
 json_t *relay_blocklist_save(const struct relay_blocklist *blocklist);
 /* -EINVAL if it is not such a list (nothing changes). */
-int relay_blocklist_restore(struct relay_blocklist *blocklist, const json_t *saved);
+int relay_blocklist_restore(struct relay_blocklist *blocklist,
+			    const json_t *saved);
 /* Each entry, for the engine. */
 void relay_blocklist_each(const struct relay_blocklist *blocklist,
-			  void (*fn)(void *ctx, const struct relay_block_key *key), void *ctx);
+			  void (*fn)(void *ctx,
+				     const struct relay_block_key *key),
+			  void *ctx);
 
 #endif

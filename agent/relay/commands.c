@@ -16,8 +16,8 @@
 #define EXPORT_KEEPALIVE_S 25
 #define BLOCK_SECONDS_MAX (100LL * 366 * 86400)
 
-__attribute__((format(printf, 3, 4))) static int fail(int err, char error[CONTROL_ERROR_LEN],
-						      const char *format, ...)
+__attribute__((format(printf, 3, 4))) static int
+fail(int err, char error[CONTROL_ERROR_LEN], const char *format, ...)
 {
 	va_list args;
 
@@ -27,7 +27,8 @@ __attribute__((format(printf, 3, 4))) static int fail(int err, char error[CONTRO
 	return err;
 }
 
-static int answer(json_t *report, json_t **result, char error[CONTROL_ERROR_LEN])
+static int answer(json_t *report, json_t **result,
+		  char error[CONTROL_ERROR_LEN])
 {
 	if (!report)
 		return fail(-ENOMEM, error, "out of memory");
@@ -42,7 +43,8 @@ static int answer_list(const char *name, json_t *list, json_t **result,
 	/* Some reports are the object already. */
 	if (json_is_object(list))
 		return answer(list, result, error);
-	return answer(list ? json_pack("{s:o}", name, list) : NULL, result, error);
+	return answer(list ? json_pack("{s:o}", name, list) : NULL, result,
+		      error);
 }
 
 /* ---- status ---- */
@@ -56,11 +58,13 @@ static json_t *report_interfaces(const struct relay_daemon *daemon)
 	if (relay_daemon_links(daemon, &links, &count))
 		return list;
 	for (size_t i = 0; i < count; i++)
-		json_array_append_new(list, json_pack("{s:s, s:i, s:b, s:b, s:b}", "name",
-						      links[i].ifname, "ifindex",
-						      (int)links[i].ifindex, "attached",
-						      links[i].attached, "native", links[i].native,
-						      "current", links[i].current));
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:i, s:b, s:b, s:b}", "name",
+				  links[i].ifname, "ifindex",
+				  (int)links[i].ifindex, "attached",
+				  links[i].attached, "native", links[i].native,
+				  "current", links[i].current));
 	free(links);
 	return list;
 }
@@ -77,17 +81,20 @@ static json_t *report_reasons(const struct relay_daemon *daemon)
 
 		if (!counts[i].packets)
 			continue;
-		json_array_append_new(list, json_pack("{s:s, s:s, s:I, s:I, s:s}", "name",
-						      reason->name, "verdict", reason->verdict,
-						      "packets", (json_int_t)counts[i].packets,
-						      "bytes", (json_int_t)counts[i].bytes, "text",
-						      reason->text));
+		json_array_append_new(
+			list,
+			json_pack("{s:s, s:s, s:I, s:I, s:s}", "name",
+				  reason->name, "verdict", reason->verdict,
+				  "packets", (json_int_t)counts[i].packets,
+				  "bytes", (json_int_t)counts[i].bytes, "text",
+				  reason->text));
 	}
 	return list;
 }
 
-static int command_status(void *ctx, struct control_client *client, const json_t *request,
-			  json_t **result, char error[CONTROL_ERROR_LEN])
+static int command_status(void *ctx, struct control_client *client,
+			  const json_t *request, json_t **result,
+			  char error[CONTROL_ERROR_LEN])
 {
 	struct relay_daemon *daemon = ctx;
 	uint64_t now = relay_now_ns();
@@ -97,10 +104,12 @@ static int command_status(void *ctx, struct control_client *client, const json_t
 	(void)client;
 	(void)request;
 	ours = json_pack("{s:I, s:s%, s:i, s:s, s:o, s:o}", "uptime_s",
-			 (json_int_t)((now - daemon->started_ns) / 1000000000), "build",
-			 meta->build, strnlen(meta->build, SLUICE_BUILD_LEN), "abi",
-			 (int)meta->abi, "pin_root", daemon->role->pin_root, "interfaces",
-			 report_interfaces(daemon), "reasons", report_reasons(daemon));
+			 (json_int_t)((now - daemon->started_ns) / 1000000000),
+			 "build", meta->build,
+			 strnlen(meta->build, SLUICE_BUILD_LEN), "abi",
+			 (int)meta->abi, "pin_root", daemon->role->pin_root,
+			 "interfaces", report_interfaces(daemon), "reasons",
+			 report_reasons(daemon));
 	if (!status || !ours || json_object_update(status, ours)) {
 		json_decref(status);
 		status = NULL;
@@ -111,37 +120,44 @@ static int command_status(void *ctx, struct control_client *client, const json_t
 
 /* ---- the engine's reports ---- */
 
-static int command_peers(void *ctx, struct control_client *client, const json_t *request,
-			 json_t **result, char error[CONTROL_ERROR_LEN])
+static int command_peers(void *ctx, struct control_client *client,
+			 const json_t *request, json_t **result,
+			 char error[CONTROL_ERROR_LEN])
 {
 	struct relay_daemon *daemon = ctx;
 
 	(void)client;
 	(void)request;
-	return answer_list("peers", relay_engine_peers(daemon->engine, relay_now_ns()), result,
-			   error);
-}
-
-static int command_sessions(void *ctx, struct control_client *client, const json_t *request,
-			    json_t **result, char error[CONTROL_ERROR_LEN])
-{
-	struct relay_daemon *daemon = ctx;
-
-	(void)client;
-	(void)request;
-	return answer_list("sessions", relay_engine_sessions(daemon->engine, relay_now_ns()),
+	return answer_list("peers",
+			   relay_engine_peers(daemon->engine, relay_now_ns()),
 			   result, error);
 }
 
-static int command_routes(void *ctx, struct control_client *client, const json_t *request,
-			  json_t **result, char error[CONTROL_ERROR_LEN])
+static int command_sessions(void *ctx, struct control_client *client,
+			    const json_t *request, json_t **result,
+			    char error[CONTROL_ERROR_LEN])
 {
 	struct relay_daemon *daemon = ctx;
 
 	(void)client;
 	(void)request;
-	return answer_list("routes", relay_engine_routes(daemon->engine, relay_now_ns()), result,
-			   error);
+	return answer_list(
+		"sessions",
+		relay_engine_sessions(daemon->engine, relay_now_ns()), result,
+		error);
+}
+
+static int command_routes(void *ctx, struct control_client *client,
+			  const json_t *request, json_t **result,
+			  char error[CONTROL_ERROR_LEN])
+{
+	struct relay_daemon *daemon = ctx;
+
+	(void)client;
+	(void)request;
+	return answer_list("routes",
+			   relay_engine_routes(daemon->engine, relay_now_ns()),
+			   result, error);
 }
 
 static int get_key(struct wg_key *key, const json_t *request, const char *name,
@@ -150,13 +166,15 @@ static int get_key(struct wg_key *key, const json_t *request, const char *name,
 	const char *text = json_string_value(json_object_get(request, name));
 
 	if (!text || wg_key_parse(key, text))
-		return fail(-EINVAL, error, "\"%s\" is a public key, 44 characters of base64",
+		return fail(-EINVAL, error,
+			    "\"%s\" is a public key, 44 characters of base64",
 			    name);
 	return 0;
 }
 
-static int command_explain(void *ctx, struct control_client *client, const json_t *request,
-			   json_t **result, char error[CONTROL_ERROR_LEN])
+static int command_explain(void *ctx, struct control_client *client,
+			   const json_t *request, json_t **result,
+			   char error[CONTROL_ERROR_LEN])
 {
 	struct relay_daemon *daemon = ctx;
 	const json_t *has_other = json_object_get(request, "other");
@@ -170,9 +188,10 @@ static int command_explain(void *ctx, struct control_client *client, const json_
 		has_other = NULL;
 	if (err)
 		return err;
-	return answer(relay_engine_explain(daemon->engine, &peer, has_other ? &other : NULL,
-					   relay_now_ns()),
-		      result, error);
+	return answer(
+		relay_engine_explain(daemon->engine, &peer,
+				     has_other ? &other : NULL, relay_now_ns()),
+		result, error);
 }
 
 /* ---- export ---- */
@@ -202,10 +221,12 @@ static char *export_text(const char *public_key, const json_t *endpoints)
 	if (!out)
 		return NULL;
 	fprintf(out, "[Peer]\nPublicKey = %s\n", public_key);
-	json_array_foreach(endpoints, i, endpoint)
-		fprintf(out, "%sEndpoint = %s\n", i ? "# " : "", json_string_value(endpoint));
-	fprintf(out, "PersistentKeepalive = %d\n# AllowedIPs = the relay's address inside the tunnel"
-		     "\nAllowedIPs =\n",
+	json_array_foreach (endpoints, i, endpoint)
+		fprintf(out, "%sEndpoint = %s\n", i ? "# " : "",
+			json_string_value(endpoint));
+	fprintf(out,
+		"PersistentKeepalive = %d\n# AllowedIPs = the relay's address inside the tunnel"
+		"\nAllowedIPs =\n",
 		EXPORT_KEEPALIVE_S);
 	if (fclose(out)) {
 		free(text);
@@ -214,8 +235,9 @@ static char *export_text(const char *public_key, const json_t *endpoints)
 	return text;
 }
 
-static int command_export(void *ctx, struct control_client *client, const json_t *request,
-			  json_t **result, char error[CONTROL_ERROR_LEN])
+static int command_export(void *ctx, struct control_client *client,
+			  const json_t *request, json_t **result,
+			  char error[CONTROL_ERROR_LEN])
 {
 	struct relay_daemon *daemon = ctx;
 	struct export_list export = {
@@ -230,8 +252,8 @@ static int command_export(void *ctx, struct control_client *client, const json_t
 	wg_key_format(key, &daemon->public_key);
 	relay_local_each(daemon->local, add_endpoint, &export);
 	text = export_text(key, export.endpoints);
-	*result = json_pack("{s:s, s:o, s:s}", "public_key", key, "endpoints", export.endpoints,
-			    "text", text ? text : "");
+	*result = json_pack("{s:s, s:o, s:s}", "public_key", key, "endpoints",
+			    export.endpoints, "text", text ? text : "");
 	free(text);
 	return *result ? 0 : fail(-ENOMEM, error, "out of memory");
 }
@@ -241,25 +263,29 @@ static int command_export(void *ctx, struct control_client *client, const json_t
 static int get_prefix(struct relay_block_key *key, const json_t *request,
 		      char error[CONTROL_ERROR_LEN])
 {
-	const char *text = json_string_value(json_object_get(request, "prefix"));
+	const char *text =
+		json_string_value(json_object_get(request, "prefix"));
 	static const uint8_t zeros[16];
 	unsigned int len;
 
 	memset(key, 0, sizeof(*key));
 	if (!text || address_parse_prefix(key->addr, &len, text))
-		return fail(-EINVAL, error,
-			    "\"prefix\" is an address or a prefix, as 192.0.2.0/24 or "
-			    "2001:db8::/32");
+		return fail(
+			-EINVAL, error,
+			"\"prefix\" is an address or a prefix, as 192.0.2.0/24 or "
+			"2001:db8::/32");
 	/* IPv4 is mapped to ::ffff:0:0/96. */
 	if (len <= 80 && !memcmp(key->addr, zeros, 16))
-		return fail(-EINVAL, error, "%.40s would block all of IPv4 too: use 2000::/3",
+		return fail(-EINVAL, error,
+			    "%.40s would block all of IPv4 too: use 2000::/3",
 			    text);
 	key->prefixlen = len;
 	return 0;
 }
 
-static int command_block(void *ctx, struct control_client *client, const json_t *request,
-			 json_t **result, char error[CONTROL_ERROR_LEN])
+static int command_block(void *ctx, struct control_client *client,
+			 const json_t *request, json_t **result,
+			 char error[CONTROL_ERROR_LEN])
 {
 	struct relay_daemon *daemon = ctx;
 	const json_t *seconds = json_object_get(request, "seconds");
@@ -272,12 +298,17 @@ static int command_block(void *ctx, struct control_client *client, const json_t 
 	(void)result;
 	if (err)
 		return err;
-	if (seconds && !json_is_null(seconds) && (duration < 1 || duration > BLOCK_SECONDS_MAX))
-		return fail(-EINVAL, error, "\"seconds\" is a positive number, or absent for ever");
+	if (seconds && !json_is_null(seconds) &&
+	    (duration < 1 || duration > BLOCK_SECONDS_MAX))
+		return fail(
+			-EINVAL, error,
+			"\"seconds\" is a positive number, or absent for ever");
 	err = relay_blocklist_add(daemon->blocklist, &key, (uint64_t)duration);
 	if (err == -ENOSPC)
-		return fail(err, error, "the list is full: unblock something, or block a shorter "
-			    "prefix");
+		return fail(
+			err, error,
+			"the list is full: unblock something, or block a shorter "
+			"prefix");
 	if (err)
 		return fail(err, error, "can not block it: %s", strerror(-err));
 	relay_engine_block(daemon->engine, &key, relay_now_ns());
@@ -287,8 +318,9 @@ static int command_block(void *ctx, struct control_client *client, const json_t 
 	return 0;
 }
 
-static int command_unblock(void *ctx, struct control_client *client, const json_t *request,
-			   json_t **result, char error[CONTROL_ERROR_LEN])
+static int command_unblock(void *ctx, struct control_client *client,
+			   const json_t *request, json_t **result,
+			   char error[CONTROL_ERROR_LEN])
 {
 	struct relay_daemon *daemon = ctx;
 	struct relay_block_key key;
@@ -302,25 +334,31 @@ static int command_unblock(void *ctx, struct control_client *client, const json_
 	address_format_prefix(prefix, key.addr, key.prefixlen);
 	err = relay_blocklist_remove(daemon->blocklist, &key);
 	if (err == -ENOENT)
-		return fail(err, error, "%s is not blocked (relay-blocks lists what is)", prefix);
+		return fail(err, error,
+			    "%s is not blocked (relay-blocks lists what is)",
+			    prefix);
 	if (err)
-		return fail(err, error, "can not unblock %s: %s", prefix, strerror(-err));
+		return fail(err, error, "can not unblock %s: %s", prefix,
+			    strerror(-err));
 	log_info("%s is blocked no longer", prefix);
 	return 0;
 }
 
-static int command_blocks(void *ctx, struct control_client *client, const json_t *request,
-			  json_t **result, char error[CONTROL_ERROR_LEN])
+static int command_blocks(void *ctx, struct control_client *client,
+			  const json_t *request, json_t **result,
+			  char error[CONTROL_ERROR_LEN])
 {
 	struct relay_daemon *daemon = ctx;
 
 	(void)client;
 	(void)request;
-	return answer_list("blocks", relay_blocklist_report(daemon->blocklist), result, error);
+	return answer_list("blocks", relay_blocklist_report(daemon->blocklist),
+			   result, error);
 }
 
-static int command_monitor(void *ctx, struct control_client *client, const json_t *request,
-			   json_t **result, char error[CONTROL_ERROR_LEN])
+static int command_monitor(void *ctx, struct control_client *client,
+			   const json_t *request, json_t **result,
+			   char error[CONTROL_ERROR_LEN])
 {
 	struct relay_daemon *daemon = ctx;
 	int err = relay_monitor_watch(daemon->monitor, client);
@@ -333,14 +371,20 @@ static int command_monitor(void *ctx, struct control_client *client, const json_
 }
 
 static const struct control_command commands[] = {
-	{ "relay-status", command_status },     { "relay-peers", command_peers },
-	{ "relay-sessions", command_sessions }, { "relay-routes", command_routes },
-	{ "relay-explain", command_explain },   { "relay-export", command_export },
-	{ "relay-block", command_block },       { "relay-unblock", command_unblock },
-	{ "relay-blocks", command_blocks },     { "relay-monitor", command_monitor },
+	{"relay-status", command_status},
+	{"relay-peers", command_peers},
+	{"relay-sessions", command_sessions},
+	{"relay-routes", command_routes},
+	{"relay-explain", command_explain},
+	{"relay-export", command_export},
+	{"relay-block", command_block},
+	{"relay-unblock", command_unblock},
+	{"relay-blocks", command_blocks},
+	{"relay-monitor", command_monitor},
 };
 
 int relay_commands_add(struct relay_daemon *daemon, struct control *control)
 {
-	return control_add(control, commands, sizeof(commands) / sizeof(commands[0]), daemon);
+	return control_add(control, commands,
+			   sizeof(commands) / sizeof(commands[0]), daemon);
 }

@@ -45,14 +45,16 @@ static uint64_t wall_ns(void)
 
 /* ---- the engine's hands ---- */
 
-static void do_send(void *ctx, const struct wg_path *path, const void *data, size_t len)
+static void do_send(void *ctx, const struct wg_path *path, const void *data,
+		    size_t len)
 {
 	struct relay_daemon *daemon = ctx;
 
 	relay_sockets_send(daemon->sockets, path, data, len);
 }
 
-static int do_spill_set(void *ctx, uint32_t index_le, const struct relay_spill *spill)
+static int do_spill_set(void *ctx, uint32_t index_le,
+			const struct relay_spill *spill)
 {
 	struct relay_daemon *daemon = ctx;
 
@@ -85,7 +87,7 @@ static int do_leg_count(void *ctx, uint16_t leg, struct relay_leg_count *count)
 {
 	struct relay_daemon *daemon = ctx;
 	int cpus = loader_cpus(), err;
-	struct relay_leg_count *values, sum = { 0 };
+	struct relay_leg_count *values, sum = {0};
 	uint32_t key = leg;
 
 	if (cpus < 0)
@@ -167,10 +169,12 @@ void relay_daemon_turn(struct relay_daemon *daemon)
 	if (due == UINT64_MAX)
 		uv_timer_stop(&daemon->tick);
 	else
-		uv_timer_start(&daemon->tick, on_tick, wait_ms ? wait_ms : 1, 0);
+		uv_timer_start(&daemon->tick, on_tick, wait_ms ? wait_ms : 1,
+			       0);
 }
 
-static void on_input(void *ctx, const struct wg_path *path, const void *data, size_t len)
+static void on_input(void *ctx, const struct wg_path *path, const void *data,
+		     size_t len)
 {
 	struct relay_daemon *daemon = ctx;
 
@@ -187,7 +191,8 @@ static const struct relay_socket_ops socket_ops = {
 	.batch_end = on_batch_end,
 };
 
-static void on_next_hop(void *ctx, uint16_t leg, const struct relay_next_hop *hop)
+static void on_next_hop(void *ctx, uint16_t leg,
+			const struct relay_next_hop *hop)
 {
 	struct relay_daemon *daemon = ctx;
 
@@ -205,8 +210,8 @@ static json_t *make_state(void *ctx)
 	json_t *engine = relay_engine_save(daemon->engine);
 
 	return engine ? json_pack("{s:o, s:o}", "engine", engine, "blocks",
-				  relay_blocklist_save(daemon->blocklist)) :
-			NULL;
+				  relay_blocklist_save(daemon->blocklist))
+		      : NULL;
 }
 
 static void on_blocklist_dirty(void *ctx)
@@ -230,24 +235,28 @@ static void restore_state(struct relay_daemon *daemon)
 
 	if (err) {
 		if (err != -ENOENT && err != -EINVAL)
-			log_warn("can not read %s: %s", daemon->settings->state_file,
-				 strerror(-err));
+			log_warn("can not read %s: %s",
+				 daemon->settings->state_file, strerror(-err));
 		return;
 	}
 	/* Of a set that was taken over the trie is newer than the file. */
 	if (!loader_adopted(daemon->loader) &&
-	    relay_blocklist_restore(daemon->blocklist, json_object_get(state, "blocks")))
+	    relay_blocklist_restore(daemon->blocklist,
+				    json_object_get(state, "blocks")))
 		log_warn("%s: the blocked sources could not be restored",
 			 daemon->settings->state_file);
-	if (relay_engine_restore(daemon->engine, json_object_get(state, "engine"),
+	if (relay_engine_restore(daemon->engine,
+				 json_object_get(state, "engine"),
 				 relay_now_ns()))
-		log_warn("%s: the peers could not be restored", daemon->settings->state_file);
+		log_warn("%s: the peers could not be restored",
+			 daemon->settings->state_file);
 	json_decref(state);
 }
 
 /* ---- links, metrics ---- */
 
-static bool has_link(const struct loader_link *links, size_t count, const char *name)
+static bool has_link(const struct loader_link *links, size_t count,
+		     const char *name)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (!strcmp(links[i].ifname, name))
@@ -256,12 +265,13 @@ static bool has_link(const struct loader_link *links, size_t count, const char *
 	return false;
 }
 
-int relay_daemon_links(const struct relay_daemon *daemon, struct loader_link **out,
-		       size_t *out_count)
+int relay_daemon_links(const struct relay_daemon *daemon,
+		       struct loader_link **out, size_t *out_count)
 {
 	const struct relay_settings *settings = daemon->settings;
 	size_t max = 4 * RELAY_INTERFACES_MAX, count;
-	struct loader_link *links = calloc(max + settings->interface_count, sizeof(*links));
+	struct loader_link *links =
+		calloc(max + settings->interface_count, sizeof(*links));
 	int got;
 
 	if (!links)
@@ -274,7 +284,8 @@ int relay_daemon_links(const struct relay_daemon *daemon, struct loader_link **o
 	count = (size_t)got < max ? (size_t)got : max;
 	for (size_t i = 0; i < settings->interface_count; i++) {
 		if (!has_link(links, count, settings->interfaces[i]))
-			memcpy(links[count++].ifname, settings->interfaces[i], IF_NAMESIZE);
+			memcpy(links[count++].ifname, settings->interfaces[i],
+			       IF_NAMESIZE);
 	}
 	*out = links;
 	*out_count = count;
@@ -286,16 +297,18 @@ static char *render_metrics(void *ctx, size_t *len)
 	struct relay_daemon *daemon = ctx;
 	struct sluice_count reasons[SLUICE_REASON_COUNT];
 	char build[SLUICE_BUILD_LEN + 1] = "";
-	struct relay_metrics metrics = { .reasons = reasons, .build = build,
-					 .started_at = daemon->started_at };
+	struct relay_metrics metrics = {.reasons = reasons,
+					.build = build,
+					.started_at = daemon->started_at};
 	json_t *status = relay_engine_status(daemon->engine, relay_now_ns());
 	struct loader_link *links = NULL;
 	char *text = NULL;
 
 	metrics.status = status;
 	memcpy(build, loader_meta(daemon->loader)->build, SLUICE_BUILD_LEN);
-	metrics.outcome_count = relay_engine_outcomes(daemon->engine, &metrics.outcome_names,
-						      &metrics.outcome_values);
+	metrics.outcome_count =
+		relay_engine_outcomes(daemon->engine, &metrics.outcome_names,
+				      &metrics.outcome_values);
 	if (status && !relay_reasons_read(daemon->reason_fd, reasons) &&
 	    !relay_daemon_links(daemon, &links, &metrics.link_count)) {
 		metrics.links = links;
@@ -307,8 +320,9 @@ static char *render_metrics(void *ctx, size_t *len)
 }
 
 static const struct http_page pages[] = {
-	{ "/metrics", "text/plain; version=0.0.4; charset=utf-8", render_metrics },
-	{ NULL },
+	{"/metrics", "text/plain; version=0.0.4; charset=utf-8",
+	 render_metrics},
+	{NULL},
 };
 
 static int open_metrics(struct relay_daemon *daemon, const char *listen)
@@ -321,10 +335,11 @@ static int open_metrics(struct relay_daemon *daemon, const char *listen)
 		return 0;
 	err = address_parse_endpoint(addr, &port, listen);
 	if (!err)
-		err = http_server_open(&daemon->http, daemon->role->loop, addr, port, pages,
-				       daemon);
+		err = http_server_open(&daemon->http, daemon->role->loop, addr,
+				       port, pages, daemon);
 	if (err)
-		log_error("can not serve metrics on %s: %s", listen, strerror(-err));
+		log_error("can not serve metrics on %s: %s", listen,
+			  strerror(-err));
 	return err;
 }
 
@@ -334,13 +349,14 @@ static int open_set(struct relay_daemon *daemon)
 {
 	const struct relay_settings *settings = daemon->settings;
 	uint64_t legs = settings->max_peers;
-	struct loader_relay_sizes sizes = { .sessions = settings->max_sessions };
+	struct loader_relay_sizes sizes = {.sessions = settings->max_sessions};
 	int err;
 
 	if (settings->port_max > settings->port_min)
 		legs *= LEGS_PER_PEER;
 	sizes.legs = (uint32_t)(legs < RELAY_LEG_MAX ? legs : RELAY_LEG_MAX);
-	err = loader_relay_open(&daemon->loader, daemon->role->pin_root, &sizes);
+	err = loader_relay_open(&daemon->loader, daemon->role->pin_root,
+				&sizes);
 	if (err) {
 		log_error("%s", loader_error());
 		return err;
@@ -349,7 +365,8 @@ static int open_set(struct relay_daemon *daemon)
 	daemon->spill_fd = loader_map_fd(daemon->loader, "relay_spill");
 	daemon->known_fd = loader_map_fd(daemon->loader, "relay_known");
 	daemon->leg_count_fd = loader_map_fd(daemon->loader, "relay_leg_count");
-	daemon->zeros = calloc((size_t)loader_cpus(), sizeof(struct relay_leg_count));
+	daemon->zeros =
+		calloc((size_t)loader_cpus(), sizeof(struct relay_leg_count));
 	return daemon->zeros ? 0 : -ENOMEM;
 }
 
@@ -358,15 +375,18 @@ static int fill_tables(struct relay_daemon *daemon, struct relay_tables *tables)
 	struct loader *loader = daemon->loader;
 	size_t counts, peers, configs;
 
-	*tables = (struct relay_tables){ .cpus = loader_meta(loader)->cpus };
+	*tables = (struct relay_tables){.cpus = loader_meta(loader)->cpus};
 	tables->config = loader_map_memory(loader, "relay_config", &configs);
-	tables->buckets = loader_map_memory(loader, "relay_session", &tables->bucket_count);
+	tables->buckets = loader_map_memory(loader, "relay_session",
+					    &tables->bucket_count);
 	tables->counts = loader_map_memory(loader, "relay_count", &counts);
-	tables->legs = loader_map_memory(loader, "relay_leg", &tables->leg_count);
+	tables->legs =
+		loader_map_memory(loader, "relay_leg", &tables->leg_count);
 	tables->peers = loader_map_memory(loader, "relay_peer", &peers);
-	if (!tables->config || !tables->buckets || !tables->counts || !tables->legs ||
-	    !tables->peers || !tables->cpus) {
-		log_error("the relay's maps can not be mapped: %s", loader_error());
+	if (!tables->config || !tables->buckets || !tables->counts ||
+	    !tables->legs || !tables->peers || !tables->cpus) {
+		log_error("the relay's maps can not be mapped: %s",
+			  loader_error());
 		return -EIO;
 	}
 	tables->count_stride = counts / tables->cpus;
@@ -381,8 +401,8 @@ static int open_engine(struct relay_daemon *daemon)
 
 	if (err)
 		return err;
-	err = relay_engine_new(&daemon->engine, daemon->settings, &tables, &engine_ops, daemon,
-			       relay_now_ns());
+	err = relay_engine_new(&daemon->engine, daemon->settings, &tables,
+			       &engine_ops, daemon, relay_now_ns());
 	if (err) {
 		log_error("can not start the relay: %s", strerror(-err));
 		return err;
@@ -396,22 +416,27 @@ static int open_hands(struct relay_daemon *daemon)
 {
 	const struct relay_settings *settings = daemon->settings;
 	uv_loop_t *loop = daemon->role->loop;
-	int err = relay_statefile_open(&daemon->statefile, loop, settings->state_file, make_state,
-				       daemon);
+	int err =
+		relay_statefile_open(&daemon->statefile, loop,
+				     settings->state_file, make_state, daemon);
 
 	if (!err)
-		err = relay_blocklist_open(&daemon->blocklist, loop,
-					   loader_map_fd(daemon->loader, "relay_block"),
-					   on_blocklist_dirty, daemon);
+		err = relay_blocklist_open(
+			&daemon->blocklist, loop,
+			loader_map_fd(daemon->loader, "relay_block"),
+			on_blocklist_dirty, daemon);
 	if (!err)
 		err = relay_blocklist_adopt(daemon->blocklist);
 	if (!err)
-		err = relay_local_open(&daemon->local, loop,
-				       loader_map_fd(daemon->loader, "relay_local"));
+		err = relay_local_open(
+			&daemon->local, loop,
+			loader_map_fd(daemon->loader, "relay_local"));
 	if (!err)
-		err = relay_nexthops_open(&daemon->nexthops, loop, on_next_hop, daemon);
+		err = relay_nexthops_open(&daemon->nexthops, loop, on_next_hop,
+					  daemon);
 	if (err)
-		log_error("can not read addresses, routes and blocks: %s", strerror(-err));
+		log_error("can not read addresses, routes and blocks: %s",
+			  strerror(-err));
 	return err;
 }
 
@@ -422,8 +447,9 @@ static int open_all(struct relay_daemon *daemon)
 	int err = open_set(daemon);
 
 	if (!err) /* logs the port itself */
-		err = relay_sockets_open(&daemon->sockets, loop, settings->port_min,
-					 settings->port_max, &socket_ops, daemon);
+		err = relay_sockets_open(&daemon->sockets, loop,
+					 settings->port_min, settings->port_max,
+					 &socket_ops, daemon);
 	if (!err)
 		err = open_hands(daemon);
 	if (!err)
@@ -496,11 +522,14 @@ static void log_start(const struct relay_daemon *daemon)
 	char ports[16];
 	wg_key_text key;
 
-	snprintf(ports, sizeof(ports), settings->port_min == settings->port_max ? "%u" : "%u-%u",
+	snprintf(ports, sizeof(ports),
+		 settings->port_min == settings->port_max ? "%u" : "%u-%u",
 		 settings->port_min, settings->port_max);
 	wg_key_format(key, &daemon->public_key);
 	log_info("relay %s on UDP %s%s", key, ports,
-		 loader_adopted(daemon->loader) ? ", with the sessions of before" : "");
+		 loader_adopted(daemon->loader)
+			 ? ", with the sessions of before"
+			 : "");
 }
 
 static int start(void **out, void *settings, const struct role_context *context)
@@ -519,7 +548,8 @@ static int start(void **out, void *settings, const struct role_context *context)
 	uv_timer_init(context->loop, &daemon->tick);
 	daemon->tick.data = daemon;
 	log_set_level(daemon->settings->log_level);
-	err = wg_key_public(&daemon->public_key, &daemon->settings->private_key);
+	err = wg_key_public(&daemon->public_key,
+			    &daemon->settings->private_key);
 	if (!err)
 		err = open_all(daemon);
 	if (err) {
@@ -535,7 +565,8 @@ static int start(void **out, void *settings, const struct role_context *context)
 
 /* ---- reloading ---- */
 
-static int reload_metrics(struct relay_daemon *daemon, const struct relay_settings *settings)
+static int reload_metrics(struct relay_daemon *daemon,
+			  const struct relay_settings *settings)
 {
 	if (!strcmp(settings->metrics_listen, daemon->settings->metrics_listen))
 		return 0;
@@ -552,7 +583,8 @@ static int reload(void *state, void *new_settings)
 {
 	struct relay_daemon *daemon = state;
 	struct relay_settings *settings = new_settings;
-	int err = relay_engine_reload(daemon->engine, settings, relay_now_ns()), failed;
+	int err = relay_engine_reload(daemon->engine, settings, relay_now_ns()),
+	    failed;
 
 	if (err) {
 		free_settings(settings);
@@ -577,7 +609,8 @@ static int parse(void **out, const char *path, const char *text, size_t len,
 	int err;
 
 	if (!settings) {
-		*error = (struct ini_error){ .line = 1, .column = 1, .text = "out of memory" };
+		*error = (struct ini_error){
+			.line = 1, .column = 1, .text = "out of memory"};
 		return -ENOMEM;
 	}
 	err = relay_settings_parse(settings, path, text, len, error);
@@ -595,10 +628,12 @@ static void check(const void *arg)
 
 	for (size_t i = 0; i < settings->interface_count; i++) {
 		if (!if_nametoindex(settings->interfaces[i]))
-			log_warn("there is no interface %s now", settings->interfaces[i]);
+			log_warn("there is no interface %s now",
+				 settings->interfaces[i]);
 	}
 	if (!settings->allow_all && !settings->allowed_count)
-		log_warn("AllowedPublicKeys is empty: nobody may use the relay");
+		log_warn(
+			"AllowedPublicKeys is empty: nobody may use the relay");
 }
 
 const struct role role_relay = {

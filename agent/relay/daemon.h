@@ -40,7 +40,8 @@ struct relay_daemon {
 	struct http_server *http;
 	uv_timer_t tick; /* when the engine is due */
 	void *zeros; /* a leg's counters of all CPUs */
-	uint64_t started_ns, started_at; /* monotonic; seconds since the epoch */
+	uint64_t started_ns,
+		started_at; /* monotonic; seconds since the epoch */
 };
 
 uint64_t relay_now_ns(void); /* CLOCK_MONOTONIC */
@@ -49,8 +50,8 @@ uint64_t relay_now_ns(void); /* CLOCK_MONOTONIC */
 void relay_daemon_turn(struct relay_daemon *daemon);
 
 /* Links of the set, and the configured interfaces that have none. malloc'd. */
-int relay_daemon_links(const struct relay_daemon *daemon, struct loader_link **links,
-		       size_t *count);
+int relay_daemon_links(const struct relay_daemon *daemon,
+		       struct loader_link **links, size_t *count);
 
 /* commands.c */
 int relay_commands_add(struct relay_daemon *daemon, struct control *control);
@@ -58,6 +59,7 @@ int relay_commands_add(struct relay_daemon *daemon, struct control *control);
 /* monitor.c: drop events to those clients that asked for them. */
 int relay_monitor_open(struct relay_monitor **out, struct relay_daemon *daemon);
 void relay_monitor_close(struct relay_monitor *monitor);
-int relay_monitor_watch(struct relay_monitor *monitor, struct control_client *client);
+int relay_monitor_watch(struct relay_monitor *monitor,
+			struct control_client *client);
 
 #endif

@@ -28,12 +28,15 @@ struct relay_neighbour {
 };
 
 /* -ENOENT: the kernel does not know it. */
-int relay_neighbour_ask(struct netlink *netlink, uint32_t ifindex, const uint8_t addr[16],
+int relay_neighbour_ask(struct netlink *netlink, uint32_t ifindex,
+			const uint8_t addr[16],
 			struct relay_neighbour *neighbour);
 /* RTM_NEWNEIGH or RTM_DELNEIGH. -EINVAL if it is not about IP on Ethernet. */
-int relay_neighbour_parse(struct relay_neighbour *neighbour, const struct nlmsghdr *message);
+int relay_neighbour_parse(struct relay_neighbour *neighbour,
+			  const struct nlmsghdr *message);
 /* Makes the kernel resolve it, or check that it is still there: what a packet
  * through its stack would do, and XDP's do not. */
-int relay_neighbour_use(struct netlink *netlink, uint32_t ifindex, const uint8_t addr[16]);
+int relay_neighbour_use(struct netlink *netlink, uint32_t ifindex,
+			const uint8_t addr[16]);
 
 #endif

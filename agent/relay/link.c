@@ -31,8 +31,10 @@ struct link {
 
 static struct link *find(const struct relay_links *links, uint32_t ifindex)
 {
-	uint64_t hash = relay_hash_of(&links->by_ifindex, &ifindex, sizeof(ifindex));
-	struct relay_hash_node *node = relay_hash_first(&links->by_ifindex, hash);
+	uint64_t hash =
+		relay_hash_of(&links->by_ifindex, &ifindex, sizeof(ifindex));
+	struct relay_hash_node *node =
+		relay_hash_first(&links->by_ifindex, hash);
 
 	for (; node; node = relay_hash_next(node)) {
 		struct link *link = (struct link *)node;
@@ -72,20 +74,25 @@ void relay_links_free(struct relay_links *links)
 
 static void parse_vlan(struct facts *facts, struct nlattr *data)
 {
-	struct nlattr *id = nla_find(nla_data(data), nla_len(data), IFLA_VLAN_ID);
-	struct nlattr *protocol = nla_find(nla_data(data), nla_len(data), IFLA_VLAN_PROTOCOL);
+	struct nlattr *id =
+		nla_find(nla_data(data), nla_len(data), IFLA_VLAN_ID);
+	struct nlattr *protocol =
+		nla_find(nla_data(data), nla_len(data), IFLA_VLAN_PROTOCOL);
 
 	if (id)
 		facts->vlan = nla_get_u16(id);
 	if (!facts->vlan)
 		facts->usable = false; /* a tag for the priority only */
-	facts->service = protocol && nla_get_u16(protocol) == htons(ETH_P_8021AD);
+	facts->service =
+		protocol && nla_get_u16(protocol) == htons(ETH_P_8021AD);
 }
 
 static void parse_kind(struct facts *facts, struct nlattr *info)
 {
-	struct nlattr *kind = nla_find(nla_data(info), nla_len(info), IFLA_INFO_KIND);
-	struct nlattr *data = nla_find(nla_data(info), nla_len(info), IFLA_INFO_DATA);
+	struct nlattr *kind =
+		nla_find(nla_data(info), nla_len(info), IFLA_INFO_KIND);
+	struct nlattr *data =
+		nla_find(nla_data(info), nla_len(info), IFLA_INFO_DATA);
 
 	if (!kind || nla_strcmp(kind, "vlan"))
 		return;
@@ -100,7 +107,8 @@ static void parse_attributes(struct facts *facts, struct nlmsghdr *message)
 	struct nlattr *attr;
 	int rest;
 
-	nlmsg_for_each_attr(attr, message, sizeof(struct ifinfomsg), rest) {
+	nlmsg_for_each_attr(attr, message, sizeof(struct ifinfomsg), rest)
+	{
 		switch (nla_type(attr)) {
 		case IFLA_ADDRESS:
 			if (nla_len(attr) == ETH_ALEN)
@@ -121,7 +129,8 @@ static void parse_attributes(struct facts *facts, struct nlmsghdr *message)
 	 * other end. With one it must be in this namespace. */
 	if (!facts->vlan)
 		facts->lower = 0;
-	else if (nlmsg_find_attr(message, sizeof(struct ifinfomsg), IFLA_LINK_NETNSID))
+	else if (nlmsg_find_attr(message, sizeof(struct ifinfomsg),
+				 IFLA_LINK_NETNSID))
 		facts->usable = false;
 }
 
@@ -146,9 +155,10 @@ static bool store(struct relay_links *links, const struct facts *facts)
 		link = calloc(1, sizeof(*link));
 		if (!link)
 			return false;
-		relay_hash_insert(&links->by_ifindex, &link->node,
-				  relay_hash_of(&links->by_ifindex, &facts->ifindex,
-						sizeof(facts->ifindex)));
+		relay_hash_insert(
+			&links->by_ifindex, &link->node,
+			relay_hash_of(&links->by_ifindex, &facts->ifindex,
+				      sizeof(facts->ifindex)));
 	}
 	link->facts = *facts;
 	return true;
@@ -168,7 +178,8 @@ bool relay_links_take(struct relay_links *links, const struct nlmsghdr *message)
 		return forget(links, (uint32_t)header->ifi_index);
 	memset(&facts, 0, sizeof(facts)); /* compared bytewise */
 	facts.ifindex = (uint32_t)header->ifi_index;
-	facts.usable = header->ifi_type == ARPHRD_ETHER && (header->ifi_flags & IFF_UP) &&
+	facts.usable = header->ifi_type == ARPHRD_ETHER &&
+		       (header->ifi_flags & IFF_UP) &&
 		       (header->ifi_flags & IFF_RUNNING);
 	parse_attributes(&facts, (struct nlmsghdr *)message);
 	return store(links, &facts);
@@ -192,7 +203,8 @@ bool relay_links_resolve(const struct relay_links *links, uint32_t ifindex,
 	const struct link *tagged[TAGS_MAX]; /* inner first: the way down */
 	size_t count = 0;
 
-	for (; link && link->facts.vlan; link = find(links, link->facts.lower)) {
+	for (; link && link->facts.vlan;
+	     link = find(links, link->facts.lower)) {
 		if (!link->facts.usable || count == TAGS_MAX)
 			return false;
 		tagged[count++] = link;
@@ -200,9 +212,11 @@ bool relay_links_resolve(const struct relay_links *links, uint32_t ifindex,
 	if (!link || !link->facts.usable || !tags_fit(tagged, count))
 		return false;
 	hop->ifindex = link->facts.ifindex;
-	hop->mtu = (uint16_t)(top->facts.mtu < UINT16_MAX ? top->facts.mtu : UINT16_MAX);
+	hop->mtu = (uint16_t)(top->facts.mtu < UINT16_MAX ? top->facts.mtu
+							  : UINT16_MAX);
 	memcpy(hop->smac, top->facts.mac, ETH_ALEN);
 	for (size_t i = 0; i < TAGS_MAX; i++)
-		hop->vlan[i] = i < count ? tagged[count - 1 - i]->facts.vlan : 0;
+		hop->vlan[i] =
+			i < count ? tagged[count - 1 - i]->facts.vlan : 0;
 	return true;
 }

@@ -17,11 +17,13 @@ struct relay_links {
 };
 
 int relay_links_init(struct relay_links *links);
-void relay_links_clear(struct relay_links *links); /* empty, can be filled again */
+void relay_links_clear(
+	struct relay_links *links); /* empty, can be filled again */
 void relay_links_free(struct relay_links *links);
 
 /* RTM_NEWLINK and RTM_DELLINK. True if something that matters here changed. */
-bool relay_links_take(struct relay_links *links, const struct nlmsghdr *message);
+bool relay_links_take(struct relay_links *links,
+		      const struct nlmsghdr *message);
 
 /*
  * Fills ifindex, mtu, smac and vlan of *hop for frames that leave by a device.

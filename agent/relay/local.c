@@ -29,16 +29,19 @@ struct relay_local {
 	size_t count, size;
 };
 
-static struct own *find(struct relay_local *local, const uint8_t addr[16], uint32_t ifindex)
+static struct own *find(struct relay_local *local, const uint8_t addr[16],
+			uint32_t ifindex)
 {
 	for (size_t i = 0; i < local->count; i++) {
-		if (local->own[i].ifindex == ifindex && !memcmp(local->own[i].addr, addr, 16))
+		if (local->own[i].ifindex == ifindex &&
+		    !memcmp(local->own[i].addr, addr, 16))
 			return &local->own[i];
 	}
 	return NULL;
 }
 
-static const struct own *find_any(const struct relay_local *local, const uint8_t addr[16])
+static const struct own *find_any(const struct relay_local *local,
+				  const uint8_t addr[16])
 {
 	for (size_t i = 0; i < local->count; i++) {
 		if (!memcmp(local->own[i].addr, addr, 16))
@@ -62,7 +65,8 @@ static void publish(const struct relay_local *local, const uint8_t addr[16])
 		err = loader_map_delete(local->map_fd, &key);
 	if (err && err != -ENOENT) {
 		address_format(text, addr);
-		log_error("can not write the address %s to relay_local: %s", text, strerror(-err));
+		log_error("can not write the address %s to relay_local: %s",
+			  text, strerror(-err));
 	}
 }
 
@@ -106,15 +110,20 @@ static int parse(struct own *own, const struct nlmsghdr *message, bool *usable)
 	    (header->ifa_family != AF_INET && header->ifa_family != AF_INET6))
 		return -ENOENT;
 	/* On a point-to-point device IFA_ADDRESS is the other end. */
-	attr = nlmsg_find_attr((struct nlmsghdr *)message, sizeof(*header), IFA_LOCAL);
+	attr = nlmsg_find_attr((struct nlmsghdr *)message, sizeof(*header),
+			       IFA_LOCAL);
 	if (!attr)
-		attr = nlmsg_find_attr((struct nlmsghdr *)message, sizeof(*header), IFA_ADDRESS);
+		attr = nlmsg_find_attr((struct nlmsghdr *)message,
+				       sizeof(*header), IFA_ADDRESS);
 	if (!attr || (size_t)nla_len(attr) != len)
 		return -ENOENT;
-	flags_attr = nlmsg_find_attr((struct nlmsghdr *)message, sizeof(*header), IFA_FLAGS);
-	flags = flags_attr ? nla_get_u32((struct nlattr *)flags_attr) : header->ifa_flags;
+	flags_attr = nlmsg_find_attr((struct nlmsghdr *)message,
+				     sizeof(*header), IFA_FLAGS);
+	flags = flags_attr ? nla_get_u32((struct nlattr *)flags_attr)
+			   : header->ifa_flags;
 	/* Not ours until duplicate address detection has found no other owner. */
-	*usable = !(flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) || (flags & IFA_F_OPTIMISTIC);
+	*usable = !(flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) ||
+		  (flags & IFA_F_OPTIMISTIC);
 	if (len == 4)
 		address_from_v4(own->addr, nla_data(attr));
 	else
@@ -124,13 +133,14 @@ static int parse(struct own *own, const struct nlmsghdr *message, bool *usable)
 	return 0;
 }
 
-static void take(struct relay_local *local, const struct nlmsghdr *message, struct own *own,
-		 bool *changed)
+static void take(struct relay_local *local, const struct nlmsghdr *message,
+		 struct own *own, bool *changed)
 {
 	bool usable;
 
 	*changed = false;
-	if (message->nlmsg_type != RTM_NEWADDR && message->nlmsg_type != RTM_DELADDR)
+	if (message->nlmsg_type != RTM_NEWADDR &&
+	    message->nlmsg_type != RTM_DELADDR)
 		return;
 	if (parse(own, message, &usable))
 		return;
@@ -179,7 +189,8 @@ static int resync(struct relay_local *local)
 	int err;
 
 	local->count = 0;
-	err = netlink_dump(local->netlink, RTM_GETADDR, AF_UNSPEC, on_dump, local);
+	err = netlink_dump(local->netlink, RTM_GETADDR, AF_UNSPEC, on_dump,
+			   local);
 	if (err)
 		return err;
 	for (size_t i = 0; i < local->count; i++)
@@ -192,13 +203,16 @@ static void on_overrun(void *ctx)
 	int err = resync(ctx);
 
 	if (err)
-		log_error("can not list the host's addresses: %s", strerror(-err));
+		log_error("can not list the host's addresses: %s",
+			  strerror(-err));
 }
 
 int relay_local_open(struct relay_local **out, uv_loop_t *loop, int map_fd)
 {
-	static const unsigned int groups[] = { RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, 0 };
-	static const struct netlink_ops ops = { .event = on_event, .overrun = on_overrun };
+	static const unsigned int groups[] = {RTNLGRP_IPV4_IFADDR,
+					      RTNLGRP_IPV6_IFADDR, 0};
+	static const struct netlink_ops ops = {.event = on_event,
+					       .overrun = on_overrun};
 	struct relay_local *local = calloc(1, sizeof(*local));
 	int err;
 
@@ -233,17 +247,19 @@ static bool is_private(const uint8_t addr[16])
 	if (!address_is_v4(addr))
 		return (addr[0] & 0xfe) == 0xfc;
 	return v4[0] == 10 || (v4[0] == 172 && (v4[1] & 0xf0) == 16) ||
-	       (v4[0] == 192 && v4[1] == 168) || (v4[0] == 100 && (v4[1] & 0xc0) == 64);
+	       (v4[0] == 192 && v4[1] == 168) ||
+	       (v4[0] == 100 && (v4[1] & 0xc0) == 64);
 }
 
 void relay_local_each(const struct relay_local *local,
 		      void (*fn)(void *ctx, const uint8_t addr[16]), void *ctx)
 {
-	for (int private = 0; private < 2; private++) {
+	for (int private = 0; private < 2; private ++) {
 		for (size_t i = 0; i < local->count; i++) {
 			const struct own *own = &local->own[i];
 
-			if (own->scope == RT_SCOPE_UNIVERSE && is_private(own->addr) == private)
+			if (own->scope == RT_SCOPE_UNIVERSE &&
+			    is_private(own->addr) == private)
 				fn(ctx, own->addr);
 		}
 	}

@@ -5,7 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static void describe(FILE *out, const char *name, const char *type, const char *help)
+static void describe(FILE *out, const char *name, const char *type,
+		     const char *help)
 {
 	fprintf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
@@ -25,17 +26,24 @@ static void print_label(FILE *out, const char *text)
 
 static void print_reasons(FILE *out, const struct relay_metrics *metrics)
 {
-	describe(out, "sluice_relay_packets_total", "counter",
-		 "Packets that met the relay's XDP program, by verdict and reason.");
+	describe(
+		out, "sluice_relay_packets_total", "counter",
+		"Packets that met the relay's XDP program, by verdict and reason.");
 	for (int i = 0; i < SLUICE_REASON_COUNT; i++)
-		fprintf(out, "sluice_relay_packets_total{reason=\"%s\",verdict=\"%s\"} %" PRIu64 "\n",
-			relay_reason_texts[i].name, relay_reason_texts[i].verdict,
+		fprintf(out,
+			"sluice_relay_packets_total{reason=\"%s\",verdict=\"%s\"} %" PRIu64
+			"\n",
+			relay_reason_texts[i].name,
+			relay_reason_texts[i].verdict,
 			(uint64_t)metrics->reasons[i].packets);
 	describe(out, "sluice_relay_bytes_total", "counter",
 		 "Bytes of those packets, Ethernet header included.");
 	for (int i = 0; i < SLUICE_REASON_COUNT; i++)
-		fprintf(out, "sluice_relay_bytes_total{reason=\"%s\",verdict=\"%s\"} %" PRIu64 "\n",
-			relay_reason_texts[i].name, relay_reason_texts[i].verdict,
+		fprintf(out,
+			"sluice_relay_bytes_total{reason=\"%s\",verdict=\"%s\"} %" PRIu64
+			"\n",
+			relay_reason_texts[i].name,
+			relay_reason_texts[i].verdict,
 			(uint64_t)metrics->reasons[i].bytes);
 }
 
@@ -44,7 +52,9 @@ static void print_outcomes(FILE *out, const struct relay_metrics *metrics)
 	describe(out, "sluice_relay_outcomes_total", "counter",
 		 "Decisions of the agent on what the program passed to it.");
 	for (size_t i = 0; i < metrics->outcome_count; i++)
-		fprintf(out, "sluice_relay_outcomes_total{outcome=\"%s\"} %" PRIu64 "\n",
+		fprintf(out,
+			"sluice_relay_outcomes_total{outcome=\"%s\"} %" PRIu64
+			"\n",
 			metrics->outcome_names[i], metrics->outcome_values[i]);
 }
 
@@ -52,27 +62,32 @@ static void print_outcomes(FILE *out, const struct relay_metrics *metrics)
 static const struct {
 	const char *name, *type, *object, *member, *help;
 } gauges[] = {
-	{ "sluice_relay_peers", "gauge", "peers", "count", "Peers that the relay knows." },
-	{ "sluice_relay_peers_max", "gauge", "peers", "max", "Peers that fit." },
-	{ "sluice_relay_legs", "gauge", "peers", "legs", "Addresses of peers on relay ports." },
-	{ "sluice_relay_legs_max", "gauge", "peers", "legs_max", "Legs that fit." },
-	{ "sluice_relay_sessions", "gauge", "sessions", "live",
-	  "Receiver indices that are forwarded." },
-	{ "sluice_relay_sessions_max", "gauge", "sessions", "max", "Receiver indices that fit." },
-	{ "sluice_relay_sessions_spilled", "gauge", "sessions", "spilled",
-	  "Receiver indices that found their bucket full." },
-	{ "sluice_relay_handshakes_pending", "gauge", "sessions", "pending",
-	  "Forwarded initiations that wait for their response." },
-	{ "sluice_relay_user_space_data_packets_total", "counter", "user_space", "data_packets",
-	  "Data packets that took the way through the agent." },
-	{ "sluice_relay_user_space_data_bytes_total", "counter", "user_space", "data_bytes",
-	  "Bytes of those." },
+	{"sluice_relay_peers", "gauge", "peers", "count",
+	 "Peers that the relay knows."},
+	{"sluice_relay_peers_max", "gauge", "peers", "max", "Peers that fit."},
+	{"sluice_relay_legs", "gauge", "peers", "legs",
+	 "Addresses of peers on relay ports."},
+	{"sluice_relay_legs_max", "gauge", "peers", "legs_max",
+	 "Legs that fit."},
+	{"sluice_relay_sessions", "gauge", "sessions", "live",
+	 "Receiver indices that are forwarded."},
+	{"sluice_relay_sessions_max", "gauge", "sessions", "max",
+	 "Receiver indices that fit."},
+	{"sluice_relay_sessions_spilled", "gauge", "sessions", "spilled",
+	 "Receiver indices that found their bucket full."},
+	{"sluice_relay_handshakes_pending", "gauge", "sessions", "pending",
+	 "Forwarded initiations that wait for their response."},
+	{"sluice_relay_user_space_data_packets_total", "counter", "user_space",
+	 "data_packets", "Data packets that took the way through the agent."},
+	{"sluice_relay_user_space_data_bytes_total", "counter", "user_space",
+	 "data_bytes", "Bytes of those."},
 };
 
 static void print_gauges(FILE *out, const struct relay_metrics *metrics)
 {
 	for (size_t i = 0; i < sizeof(gauges) / sizeof(gauges[0]); i++) {
-		const json_t *object = json_object_get(metrics->status, gauges[i].object);
+		const json_t *object =
+			json_object_get(metrics->status, gauges[i].object);
 		const json_t *value = json_object_get(object, gauges[i].member);
 
 		if (!json_is_integer(value))
@@ -92,20 +107,22 @@ static void print_interfaces(FILE *out, const struct relay_metrics *metrics)
 
 		fputs("sluice_relay_interface_attached{interface=\"", out);
 		print_label(out, link->ifname);
-		fprintf(out, "\",mode=\"%s\"} %d\n", link->native ? "native" : "generic",
-			link->attached);
+		fprintf(out, "\",mode=\"%s\"} %d\n",
+			link->native ? "native" : "generic", link->attached);
 	}
 }
 
 static void print_info(FILE *out, const struct relay_metrics *metrics)
 {
-	describe(out, "sluice_bpf_program_info", "gauge", "The loaded program's build.");
+	describe(out, "sluice_bpf_program_info", "gauge",
+		 "The loaded program's build.");
 	fputs("sluice_bpf_program_info{name=\"relay\",build=\"", out);
 	print_label(out, metrics->build);
 	fputs("\"} 1\n", out);
 	describe(out, "process_start_time_seconds", "gauge",
 		 "Start of the agent, seconds since the epoch.");
-	fprintf(out, "process_start_time_seconds %" PRIu64 "\n", metrics->started_at);
+	fprintf(out, "process_start_time_seconds %" PRIu64 "\n",
+		metrics->started_at);
 }
 
 char *relay_metrics_render(const struct relay_metrics *metrics, size_t *len)

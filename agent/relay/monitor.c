@@ -33,14 +33,17 @@ static void set_flag(struct relay_monitor *monitor)
 	if (monitor->watchers)
 		__atomic_fetch_or(flags, RELAY_MONITOR, __ATOMIC_RELAXED);
 	else
-		__atomic_fetch_and(flags, ~(uint32_t)RELAY_MONITOR, __ATOMIC_RELAXED);
+		__atomic_fetch_and(flags, ~(uint32_t)RELAY_MONITOR,
+				   __ATOMIC_RELAXED);
 }
 
 static const char *type_name(uint8_t type)
 {
-	static const char *const names[] = { "none", "initiation", "response", "cookie", "data" };
+	static const char *const names[] = {"none", "initiation", "response",
+					    "cookie", "data"};
 
-	return type < sizeof(names) / sizeof(names[0]) ? names[type] : "unknown";
+	return type < sizeof(names) / sizeof(names[0]) ? names[type]
+						       : "unknown";
 }
 
 static json_t *index_of(const struct relay_event *event)
@@ -64,14 +67,17 @@ static json_t *describe(const struct relay_event *event)
 	if (event->reason >= SLUICE_REASON_COUNT)
 		return NULL;
 	reason = &relay_reason_texts[event->reason];
-	address_format_endpoint(source, event->source, ntohs(event->source_port));
+	address_format_endpoint(source, event->source,
+				ntohs(event->source_port));
 	address_format_endpoint(dest, event->dest, ntohs(event->dest_port));
 	if_indextoname(event->ifindex, name);
-	return json_pack("{s:{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:f}}", "event", "reason",
-			 reason->name, "verdict", reason->verdict, "source", source, "dest", dest,
-			 "interface", name, "type", type_name(event->type), "length",
-			 (int)event->length, "index", index_of(event), "age_s",
-			 now > event->at_ns ? (double)(now - event->at_ns) / 1e9 : 0.0);
+	return json_pack(
+		"{s:{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:f}}", "event",
+		"reason", reason->name, "verdict", reason->verdict, "source",
+		source, "dest", dest, "interface", name, "type",
+		type_name(event->type), "length", (int)event->length, "index",
+		index_of(event), "age_s",
+		now > event->at_ns ? (double)(now - event->at_ns) / 1e9 : 0.0);
 }
 
 static void on_event(void *ctx, const struct relay_event *event)
@@ -82,7 +88,8 @@ static void on_event(void *ctx, const struct relay_event *event)
 	if (!message)
 		return;
 	/* A watcher that reads too slowly misses some. */
-	for (struct watcher *watcher = monitor->watchers; watcher; watcher = watcher->next)
+	for (struct watcher *watcher = monitor->watchers; watcher;
+	     watcher = watcher->next)
 		control_client_push(watcher->client, json_incref(message));
 	json_decref(message);
 }
@@ -112,7 +119,8 @@ static void on_close(void *ctx, struct control_client *client)
 	set_flag(monitor);
 }
 
-int relay_monitor_watch(struct relay_monitor *monitor, struct control_client *client)
+int relay_monitor_watch(struct relay_monitor *monitor,
+			struct control_client *client)
 {
 	struct watcher *watcher;
 

@@ -8,9 +8,9 @@
 #include <sluice/abi.h>
 
 #include "base/log.h"
+#include "relay/fib.h"
 #include "relay/link.h"
 #include "relay/list.h"
-#include "relay/fib.h"
 
 /* A routing daemon's changes come in swarms: wait for the end of one. */
 #define SETTLE_MS 50
@@ -70,8 +70,8 @@ struct relay_nexthops {
 
 /* ---- telling ---- */
 
-static void make_next_hop(const struct relay_nexthops *nexthops, const struct route *route,
-			  struct relay_next_hop *out)
+static void make_next_hop(const struct relay_nexthops *nexthops,
+			  const struct route *route, struct relay_next_hop *out)
 {
 	const struct hop *hop = route->hop;
 
@@ -87,7 +87,8 @@ static void make_next_hop(const struct relay_nexthops *nexthops, const struct ro
 
 static void tell_leg(struct relay_nexthops *nexthops, const struct leg *leg)
 {
-	nexthops->fn(nexthops->ctx, (uint16_t)(leg - nexthops->legs), &leg->route->told);
+	nexthops->fn(nexthops->ctx, (uint16_t)(leg - nexthops->legs),
+		     &leg->route->told);
 }
 
 static void tell_route(struct relay_nexthops *nexthops, struct route *route)
@@ -120,25 +121,26 @@ struct hop_key {
 	uint32_t ifindex;
 };
 
-static uint64_t hop_hash(const struct relay_nexthops *nexthops, uint32_t ifindex,
-			 const uint8_t addr[16])
+static uint64_t hop_hash(const struct relay_nexthops *nexthops,
+			 uint32_t ifindex, const uint8_t addr[16])
 {
-	struct hop_key key = { .ifindex = ifindex };
+	struct hop_key key = {.ifindex = ifindex};
 
 	memcpy(key.addr, addr, 16);
 	return relay_hash_of(&nexthops->hops, &key, sizeof(key));
 }
 
-static struct hop *find_hop(const struct relay_nexthops *nexthops, uint32_t ifindex,
-			    const uint8_t addr[16])
+static struct hop *find_hop(const struct relay_nexthops *nexthops,
+			    uint32_t ifindex, const uint8_t addr[16])
 {
-	struct relay_hash_node *node =
-		relay_hash_first(&nexthops->hops, hop_hash(nexthops, ifindex, addr));
+	struct relay_hash_node *node = relay_hash_first(
+		&nexthops->hops, hop_hash(nexthops, ifindex, addr));
 
 	for (; node; node = relay_hash_next(node)) {
 		struct hop *hop = (struct hop *)node;
 
-		if (hop->neighbour.ifindex == ifindex && !memcmp(hop->neighbour.addr, addr, 16))
+		if (hop->neighbour.ifindex == ifindex &&
+		    !memcmp(hop->neighbour.addr, addr, 16))
 			return hop;
 	}
 	return NULL;
@@ -158,7 +160,8 @@ static void ask_neighbour(struct relay_nexthops *nexthops, struct hop *hop)
 	struct relay_neighbour *known = &hop->neighbour;
 
 	/* Without an answer its address and device stay. */
-	if (relay_neighbour_ask(nexthops->netlink, known->ifindex, known->addr, known))
+	if (relay_neighbour_ask(nexthops->netlink, known->ifindex, known->addr,
+				known))
 		known->valid = false;
 	if (!known->valid)
 		use(nexthops, hop);
@@ -178,7 +181,8 @@ static struct hop *get_hop(struct relay_nexthops *nexthops, uint32_t ifindex,
 	memcpy(hop->neighbour.addr, addr, 16);
 	relay_list_init(&hop->routes);
 	relay_list_insert(&hop->all, nexthops->all_hops.prev);
-	relay_hash_insert(&nexthops->hops, &hop->node, hop_hash(nexthops, ifindex, addr));
+	relay_hash_insert(&nexthops->hops, &hop->node,
+			  hop_hash(nexthops, ifindex, addr));
 	ask_neighbour(nexthops, hop);
 	return hop;
 }
@@ -194,7 +198,8 @@ static void put_hop(struct relay_nexthops *nexthops, struct hop *hop)
 
 /* ---- routes ---- */
 
-static void set_hop(struct relay_nexthops *nexthops, struct route *route, struct hop *hop)
+static void set_hop(struct relay_nexthops *nexthops, struct route *route,
+		    struct hop *hop)
 {
 	struct hop *old = route->hop;
 
@@ -212,7 +217,7 @@ static void ask_route(struct relay_nexthops *nexthops, struct route *route)
 {
 	struct relay_fib_answer answer;
 	struct relay_next_hop probe;
-	struct wg_path path = { .ifindex = route->key.ifindex };
+	struct wg_path path = {.ifindex = route->key.ifindex};
 	struct hop *hop = NULL;
 
 	memcpy(path.remote, route->key.remote, 16);
@@ -230,7 +235,8 @@ static void ask_route(struct relay_nexthops *nexthops, struct route *route)
 
 static void key_of_path(struct route_key *key, const struct wg_path *path)
 {
-	bool link_local = path->remote[0] == 0xfe && (path->remote[1] & 0xc0) == 0x80;
+	bool link_local =
+		path->remote[0] == 0xfe && (path->remote[1] & 0xc0) == 0x80;
 
 	memset(key, 0, sizeof(*key)); /* hashed and compared bytewise */
 	memcpy(key->remote, path->remote, 16);
@@ -238,7 +244,8 @@ static void key_of_path(struct route_key *key, const struct wg_path *path)
 	key->ifindex = link_local ? path->ifindex : 0;
 }
 
-static struct route *get_route(struct relay_nexthops *nexthops, const struct wg_path *path)
+static struct route *get_route(struct relay_nexthops *nexthops,
+			       const struct wg_path *path)
 {
 	struct relay_hash_node *node;
 	struct route_key key;
@@ -339,7 +346,8 @@ static void on_settle(uv_timer_t *timer)
 	struct relay_nexthops *nexthops = timer->data;
 
 	for (int i = 0; i < SLICE && !relay_list_empty(&nexthops->stale); i++)
-		ask_route(nexthops, relay_container(nexthops->stale.next, struct route, order));
+		ask_route(nexthops, relay_container(nexthops->stale.next,
+						    struct route, order));
 	if (!relay_list_empty(&nexthops->stale))
 		uv_timer_start(timer, on_settle, 1, 0);
 }
@@ -351,7 +359,8 @@ static void routes_changed(struct relay_nexthops *nexthops)
 		uv_timer_start(&nexthops->settle, on_settle, SETTLE_MS, 0);
 }
 
-static void neighbour_changed(struct relay_nexthops *nexthops, const struct nlmsghdr *message)
+static void neighbour_changed(struct relay_nexthops *nexthops,
+			      const struct nlmsghdr *message)
 {
 	struct relay_neighbour now;
 	struct hop *hop;
@@ -402,8 +411,10 @@ static int resync(struct relay_nexthops *nexthops)
 	int err;
 
 	relay_links_clear(&nexthops->links);
-	err = netlink_dump(nexthops->netlink, RTM_GETLINK, AF_UNSPEC, on_link_dump, nexthops);
-	for (at = nexthops->all_hops.next; at != &nexthops->all_hops; at = at->next) {
+	err = netlink_dump(nexthops->netlink, RTM_GETLINK, AF_UNSPEC,
+			   on_link_dump, nexthops);
+	for (at = nexthops->all_hops.next; at != &nexthops->all_hops;
+	     at = at->next) {
 		struct hop *hop = relay_container(at, struct hop, all);
 
 		ask_neighbour(nexthops, hop);
@@ -417,7 +428,8 @@ static void on_overrun(void *ctx)
 {
 	int err = resync(ctx);
 
-	log_info("netlink overrun: devices, routes and neighbours were read again");
+	log_info(
+		"netlink overrun: devices, routes and neighbours were read again");
 	if (err)
 		log_error("can not list the devices: %s", strerror(-err));
 }
@@ -426,8 +438,10 @@ static void on_overrun(void *ctx)
 static void on_refresh(uv_timer_t *timer)
 {
 	struct relay_nexthops *nexthops = timer->data;
-	size_t hops = (nexthops->hops.count + REFRESH_SECONDS - 1) / REFRESH_SECONDS;
-	size_t routes = (nexthops->routes.count + REFRESH_SECONDS - 1) / REFRESH_SECONDS;
+	size_t hops =
+		(nexthops->hops.count + REFRESH_SECONDS - 1) / REFRESH_SECONDS;
+	size_t routes = (nexthops->routes.count + REFRESH_SECONDS - 1) /
+			REFRESH_SECONDS;
 
 	for (; hops; hops--) {
 		struct relay_list *oldest = nexthops->all_hops.next;
@@ -436,16 +450,23 @@ static void on_refresh(uv_timer_t *timer)
 		use(nexthops, relay_container(oldest, struct hop, all));
 	}
 	for (; routes && !relay_list_empty(&nexthops->fresh); routes--)
-		ask_route(nexthops, relay_container(nexthops->fresh.next, struct route, order));
+		ask_route(nexthops, relay_container(nexthops->fresh.next,
+						    struct route, order));
 }
 
 /* ---- opening ---- */
 
 static const unsigned int groups[] = {
-	RTNLGRP_LINK, RTNLGRP_NEIGH, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
-	RTNLGRP_IPV4_RULE, RTNLGRP_IPV6_RULE, 0,
+	RTNLGRP_LINK,
+	RTNLGRP_NEIGH,
+	RTNLGRP_IPV4_ROUTE,
+	RTNLGRP_IPV6_ROUTE,
+	RTNLGRP_IPV4_RULE,
+	RTNLGRP_IPV6_RULE,
+	0,
 };
-static const struct netlink_ops ops = { .event = on_event, .overrun = on_overrun };
+static const struct netlink_ops ops = {.event = on_event,
+				       .overrun = on_overrun};
 
 static int init_tables(struct relay_nexthops *nexthops)
 {
@@ -455,7 +476,8 @@ static int init_tables(struct relay_nexthops *nexthops)
 	/* Untouched memory costs nothing: sized for the most there can be. */
 	nexthops->legs = calloc(RELAY_LEG_MAX + 1, sizeof(struct leg));
 	if (!nexthops->legs || relay_links_init(&nexthops->links) ||
-	    relay_hash_init(&nexthops->routes) || relay_hash_init(&nexthops->hops))
+	    relay_hash_init(&nexthops->routes) ||
+	    relay_hash_init(&nexthops->hops))
 		return -ENOMEM;
 	return 0;
 }
@@ -470,8 +492,8 @@ static void free_tables(struct relay_nexthops *nexthops)
 	free(nexthops);
 }
 
-int relay_nexthops_open(struct relay_nexthops **out, uv_loop_t *loop, relay_nexthop_fn fn,
-			void *ctx)
+int relay_nexthops_open(struct relay_nexthops **out, uv_loop_t *loop,
+			relay_nexthop_fn fn, void *ctx)
 {
 	struct relay_nexthops *nexthops = calloc(1, sizeof(*nexthops));
 	int err;
@@ -482,7 +504,8 @@ int relay_nexthops_open(struct relay_nexthops **out, uv_loop_t *loop, relay_next
 	nexthops->ctx = ctx;
 	err = init_tables(nexthops);
 	if (!err)
-		err = netlink_open(&nexthops->netlink, loop, groups, &ops, nexthops);
+		err = netlink_open(&nexthops->netlink, loop, groups, &ops,
+				   nexthops);
 	if (err) {
 		free_tables(nexthops);
 		return err;
@@ -514,10 +537,11 @@ void relay_nexthops_close(struct relay_nexthops *nexthops)
 	if (!nexthops)
 		return;
 	while (nexthops->routes.count) {
-		struct relay_list *order = relay_list_empty(&nexthops->fresh) ?
-						   nexthops->stale.next :
-						   nexthops->fresh.next;
-		struct route *route = relay_container(order, struct route, order);
+		struct relay_list *order = relay_list_empty(&nexthops->fresh)
+						   ? nexthops->stale.next
+						   : nexthops->fresh.next;
+		struct route *route =
+			relay_container(order, struct route, order);
 
 		relay_list_init(&route->legs);
 		put_route(nexthops, route);

@@ -17,11 +17,12 @@
 
 struct relay_nexthops;
 
-typedef void (*relay_nexthop_fn)(void *ctx, uint16_t leg, const struct relay_next_hop *hop);
+typedef void (*relay_nexthop_fn)(void *ctx, uint16_t leg,
+				 const struct relay_next_hop *hop);
 
 /* fn is called from inside relay_nexthops_resolve and later from the loop. */
-int relay_nexthops_open(struct relay_nexthops **out, uv_loop_t *loop, relay_nexthop_fn fn,
-			void *ctx);
+int relay_nexthops_open(struct relay_nexthops **out, uv_loop_t *loop,
+			relay_nexthop_fn fn, void *ctx);
 void relay_nexthops_close(struct relay_nexthops *nexthops);
 
 void relay_nexthops_resolve(struct relay_nexthops *nexthops, uint16_t leg,

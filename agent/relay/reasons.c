@@ -8,14 +8,16 @@
 #include "loader/loader.h"
 
 const struct relay_reason_text relay_reason_texts[SLUICE_REASON_COUNT] = {
-#define REASON_TEXT(name, verdict, text) [SLUICE_REASON_##name] = { #name, #verdict, text },
+#define REASON_TEXT(name, verdict, text) \
+	[SLUICE_REASON_##name] = {#name, #verdict, text},
 	SLUICE_REASONS(REASON_TEXT)
 #undef REASON_TEXT
 };
 
-int relay_reasons_read(int map_fd, struct sluice_count counts[SLUICE_REASON_COUNT])
+int relay_reasons_read(int map_fd,
+		       struct sluice_count counts[SLUICE_REASON_COUNT])
 {
-	struct sluice_count sums[SLUICE_REASON_COUNT] = { 0 };
+	struct sluice_count sums[SLUICE_REASON_COUNT] = {0};
 	int cpus = loader_cpus(), err = 0;
 	struct sluice_count *values;
 

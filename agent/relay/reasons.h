@@ -15,6 +15,7 @@ struct relay_reason_text {
 extern const struct relay_reason_text relay_reason_texts[SLUICE_REASON_COUNT];
 
 /* Sums over all CPUs of the map relay_reason. 0 or -errno. */
-int relay_reasons_read(int map_fd, struct sluice_count counts[SLUICE_REASON_COUNT]);
+int relay_reasons_read(int map_fd,
+		       struct sluice_count counts[SLUICE_REASON_COUNT]);
 
 #endif

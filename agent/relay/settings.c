@@ -46,7 +46,8 @@ struct parse {
 
 struct key {
 	const char *name;
-	int (*parse)(struct parse *parse, const struct ini_item *item, struct ini_error *error);
+	int (*parse)(struct parse *parse, const struct ini_item *item,
+		     struct ini_error *error);
 	bool repeats;
 	bool may_be_empty;
 };
@@ -64,15 +65,18 @@ __attribute__((format(printf, 2, 3))) static int fail(struct ini_error *error,
 
 /* ---- values ---- */
 
-static int parse_bool(bool *value, const struct ini_item *item, struct ini_error *error)
+static int parse_bool(bool *value, const struct ini_item *item,
+		      struct ini_error *error)
 {
 	if (strcmp(item->value, "yes") && strcmp(item->value, "no"))
-		return fail(error, "%s is yes or no, not '%.40s'", item->key, item->value);
+		return fail(error, "%s is yes or no, not '%.40s'", item->key,
+			    item->value);
 	*value = !strcmp(item->value, "yes");
 	return 0;
 }
 
-static int parse_number(uint32_t *value, const char *text, uint32_t min, uint32_t max)
+static int parse_number(uint32_t *value, const char *text, uint32_t min,
+			uint32_t max)
 {
 	uint64_t number = 0;
 
@@ -92,7 +96,8 @@ static int parse_number(uint32_t *value, const char *text, uint32_t min, uint32_
 }
 
 /* A file named in the configuration lies relative to the configuration. */
-static int resolve(char *out, size_t size, const struct parse *parse, const char *name)
+static int resolve(char *out, size_t size, const struct parse *parse,
+		   const char *name)
 {
 	char folder[PATH_MAX];
 	int len;
@@ -110,7 +115,8 @@ static int resolve(char *out, size_t size, const struct parse *parse, const char
  * it, so that a message points at the piece. */
 static int each_piece(struct parse *parse, const struct ini_item *item,
 		      struct ini_error *error,
-		      int (*fn)(struct parse *, const struct ini_item *, struct ini_error *))
+		      int (*fn)(struct parse *, const struct ini_item *,
+				struct ini_error *))
 {
 	const char *at = item->value;
 
@@ -128,11 +134,13 @@ static int each_piece(struct parse *parse, const struct ini_item *item,
 		memcpy(text, at, len);
 		text[len] = '\0';
 		piece.value = text;
-		piece.value_column = item->value_column + (unsigned int)(at - item->value);
+		piece.value_column =
+			item->value_column + (unsigned int)(at - item->value);
 		error->line = piece.line;
 		error->column = piece.value_column;
-		err = len ? fn(parse, &piece, error) :
-			    fail(error, "nothing stands before or after a comma");
+		err = len ? fn(parse, &piece, error)
+			  : fail(error,
+				 "nothing stands before or after a comma");
 		if (err)
 			return err;
 		error->line = 0;
@@ -150,12 +158,15 @@ static int parse_private_key(struct parse *parse, const struct ini_item *item,
 	struct stat st;
 
 	if (!stat(parse->path, &st) && (st.st_mode & (S_IRWXG | S_IRWXO)))
-		return fail(error,
-			    "this file holds a private key and others can read it: "
-			    "chmod 600 it, or use PrivateKeyFile");
+		return fail(
+			error,
+			"this file holds a private key and others can read it: "
+			"chmod 600 it, or use PrivateKeyFile");
 	if (wg_key_parse(&parse->settings.private_key, item->value) ||
 	    wg_key_is_zero(&parse->settings.private_key))
-		return fail(error, "PrivateKey is the 44 characters that `sluice genkey` prints");
+		return fail(
+			error,
+			"PrivateKey is the 44 characters that `sluice genkey` prints");
 	return 0;
 }
 
@@ -167,7 +178,8 @@ static int key_from_file(struct wg_key *key, char *text)
 	return 0;
 }
 
-static int parse_private_key_file(struct parse *parse, const struct ini_item *item,
+static int parse_private_key_file(struct parse *parse,
+				  const struct ini_item *item,
 				  struct ini_error *error)
 {
 	char path[PATH_MAX], *text = NULL;
@@ -185,17 +197,26 @@ static int parse_private_key_file(struct parse *parse, const struct ini_item *it
 	case 0:
 		return 0;
 	case -EPERM:
-		return fail(error, "%.80s can be read by others: chmod 600 it and make a new key",
-			    path);
+		return fail(
+			error,
+			"%.80s can be read by others: chmod 600 it and make a new key",
+			path);
 	case -EINVAL:
 		return fail(error, "%.80s is no regular file", path);
 	case -EBADMSG:
 	case -EFBIG:
-		return fail(error, "%.80s does not hold a key as `sluice genkey` prints it", path);
+		return fail(
+			error,
+			"%.80s does not hold a key as `sluice genkey` prints it",
+			path);
 	case -ENOENT:
-		return fail(error, "%.60s does not exist: umask 077; sluice genkey > it", path);
+		return fail(
+			error,
+			"%.60s does not exist: umask 077; sluice genkey > it",
+			path);
 	default:
-		return fail(error, "can not read %.80s: %s", path, strerror(-err));
+		return fail(error, "can not read %.80s: %s", path,
+			    strerror(-err));
 	}
 }
 
@@ -206,15 +227,18 @@ static int add_interface(struct parse *parse, const struct ini_item *item,
 	const char *name = item->value;
 
 	/* dev_valid_name() of the kernel */
-	if (strlen(name) >= IF_NAMESIZE || strpbrk(name, "/: \t") || !strcmp(name, ".") ||
-	    !strcmp(name, ".."))
-		return fail(error, "'%.40s' is no interface name (see `ip link`)", name);
+	if (strlen(name) >= IF_NAMESIZE || strpbrk(name, "/: \t") ||
+	    !strcmp(name, ".") || !strcmp(name, ".."))
+		return fail(error,
+			    "'%.40s' is no interface name (see `ip link`)",
+			    name);
 	for (size_t i = 0; i < settings->interface_count; i++) {
 		if (!strcmp(settings->interfaces[i], name))
 			return fail(error, "%s is named twice", name);
 	}
 	if (settings->interface_count == RELAY_INTERFACES_MAX)
-		return fail(error, "more than %d interfaces", RELAY_INTERFACES_MAX);
+		return fail(error, "more than %d interfaces",
+			    RELAY_INTERFACES_MAX);
 	strcpy(settings->interfaces[settings->interface_count++], name);
 	return 0;
 }
@@ -243,22 +267,29 @@ static int parse_listen_port(struct parse *parse, const struct ini_item *item,
 	if (dash && parse_number(&max, dash + 1, 1, 65535))
 		goto bad;
 	if (max < min)
-		return fail(error, "the range ends before it begins: write %u-%u", max, min);
+		return fail(error,
+			    "the range ends before it begins: write %u-%u", max,
+			    min);
 	if (max - min >= RELAY_PORTS_MAX)
-		return fail(error, "%u ports: at most %d", max - min + 1, RELAY_PORTS_MAX);
+		return fail(error, "%u ports: at most %d", max - min + 1,
+			    RELAY_PORTS_MAX);
 	parse->settings.port_min = (uint16_t)min;
 	parse->settings.port_max = (uint16_t)max;
 	return 0;
 bad:
-	return fail(error, "ListenPort is a port, 1 to 65535, or a range such as 8787-8794");
+	return fail(
+		error,
+		"ListenPort is a port, 1 to 65535, or a range such as 8787-8794");
 }
 
 static int push_allowed(struct parse *parse, const struct wg_key *key,
 			const struct ini_item *item)
 {
 	if (parse->allowed_count == parse->allowed_size) {
-		size_t size = parse->allowed_size ? parse->allowed_size * 2 : 16;
-		struct allowed *grown = realloc(parse->allowed, size * sizeof(*grown));
+		size_t size =
+			parse->allowed_size ? parse->allowed_size * 2 : 16;
+		struct allowed *grown =
+			realloc(parse->allowed, size * sizeof(*grown));
 
 		if (!grown)
 			return -ENOMEM;
@@ -293,8 +324,10 @@ static int add_listed(struct parse *parse, const struct ini_item *item,
 		if (!len)
 			continue;
 		if (wg_key_parse(&key, line))
-			return fail(error, "%.70s:%u: not a public key (44 characters of base64)",
-				    path, number);
+			return fail(
+				error,
+				"%.70s:%u: not a public key (44 characters of base64)",
+				path, number);
 		if (push_allowed(parse, &key, item))
 			return fail(error, "out of memory");
 	}
@@ -311,7 +344,8 @@ static int add_list_file(struct parse *parse, const struct ini_item *item,
 	if (!err)
 		err = file_read(path, LIST_FILE_MAX, &text, &len);
 	if (err)
-		return fail(error, "can not read %.80s: %s", path, strerror(-err));
+		return fail(error, "can not read %.80s: %s", path,
+			    strerror(-err));
 	err = add_listed(parse, item, path, text, error);
 	free(text);
 	return err;
@@ -329,11 +363,13 @@ static int add_allowed(struct parse *parse, const struct ini_item *item,
 		return 0;
 	}
 	if (wg_key_parse(&key, item->value))
-		return fail(error,
-			    "'%.44s' is not a public key: write all, keys of 44 characters, "
-			    "or @file",
-			    item->value);
-	return push_allowed(parse, &key, item) ? fail(error, "out of memory") : 0;
+		return fail(
+			error,
+			"'%.44s' is not a public key: write all, keys of 44 characters, "
+			"or @file",
+			item->value);
+	return push_allowed(parse, &key, item) ? fail(error, "out of memory")
+					       : 0;
 }
 
 static int parse_allowed(struct parse *parse, const struct ini_item *item,
@@ -342,7 +378,8 @@ static int parse_allowed(struct parse *parse, const struct ini_item *item,
 	return *item->value ? each_piece(parse, item, error, add_allowed) : 0;
 }
 
-static int parse_require_mutual(struct parse *parse, const struct ini_item *item,
+static int parse_require_mutual(struct parse *parse,
+				const struct ini_item *item,
 				struct ini_error *error)
 {
 	return parse_bool(&parse->settings.require_mutual, item, error);
@@ -363,23 +400,27 @@ static int parse_xdp_mode(struct parse *parse, const struct ini_item *item,
 			return 0;
 		}
 	}
-	return fail(error, "XdpMode is native, generic or auto, not '%.40s'", item->value);
+	return fail(error, "XdpMode is native, generic or auto, not '%.40s'",
+		    item->value);
 }
 
 static int parse_max_peers(struct parse *parse, const struct ini_item *item,
 			   struct ini_error *error)
 {
-	if (parse_number(&parse->settings.max_peers, item->value, 1, RELAY_LEG_MAX))
-		return fail(error, "MaxPeers is a number from 1 to %d", RELAY_LEG_MAX);
+	if (parse_number(&parse->settings.max_peers, item->value, 1,
+			 RELAY_LEG_MAX))
+		return fail(error, "MaxPeers is a number from 1 to %d",
+			    RELAY_LEG_MAX);
 	return 0;
 }
 
 static int parse_max_sessions(struct parse *parse, const struct ini_item *item,
 			      struct ini_error *error)
 {
-	if (parse_number(&parse->settings.max_sessions, item->value, SESSIONS_MIN, SESSIONS_MAX))
-		return fail(error, "MaxSessions is a number from %d to %u", SESSIONS_MIN,
-			    SESSIONS_MAX);
+	if (parse_number(&parse->settings.max_sessions, item->value,
+			 SESSIONS_MIN, SESSIONS_MAX))
+		return fail(error, "MaxSessions is a number from %d to %u",
+			    SESSIONS_MIN, SESSIONS_MAX);
 	return 0;
 }
 
@@ -388,12 +429,14 @@ static int parse_state_file(struct parse *parse, const struct ini_item *item,
 {
 	struct relay_settings *settings = &parse->settings;
 
-	if (resolve(settings->state_file, sizeof(settings->state_file), parse, item->value))
+	if (resolve(settings->state_file, sizeof(settings->state_file), parse,
+		    item->value))
 		return fail(error, "the path is too long");
 	return 0;
 }
 
-static int parse_metrics_listen(struct parse *parse, const struct ini_item *item,
+static int parse_metrics_listen(struct parse *parse,
+				const struct ini_item *item,
 				struct ini_error *error)
 {
 	struct relay_settings *settings = &parse->settings;
@@ -401,8 +444,11 @@ static int parse_metrics_listen(struct parse *parse, const struct ini_item *item
 	uint16_t port;
 
 	if (address_parse_endpoint(addr, &port, item->value))
-		return fail(error, "MetricsListen is address:port, as 127.0.0.1:9586 or [::1]:9586");
-	snprintf(settings->metrics_listen, sizeof(settings->metrics_listen), "%s", item->value);
+		return fail(
+			error,
+			"MetricsListen is address:port, as 127.0.0.1:9586 or [::1]:9586");
+	snprintf(settings->metrics_listen, sizeof(settings->metrics_listen),
+		 "%s", item->value);
 	return 0;
 }
 
@@ -416,8 +462,10 @@ static int parse_log_level(struct parse *parse, const struct ini_item *item,
 			   struct ini_error *error)
 {
 	if (log_level_parse(&parse->settings.log_level, item->value))
-		return fail(error, "LogLevel is error, warn, info or debug, not '%.40s'",
-			    item->value);
+		return fail(
+			error,
+			"LogLevel is error, warn, info or debug, not '%.40s'",
+			item->value);
 	return 0;
 }
 
@@ -439,20 +487,20 @@ enum key_id {
 };
 
 static const struct key keys[KEY_COUNT] = {
-	[KEY_PRIVATE_KEY] = { "PrivateKey", parse_private_key },
-	[KEY_PRIVATE_KEY_FILE] = { "PrivateKeyFile", parse_private_key_file },
-	[KEY_INTERFACE] = { "Interface", parse_interface, .repeats = true },
-	[KEY_LISTEN_PORT] = { "ListenPort", parse_listen_port },
-	[KEY_ALLOWED] = { "AllowedPublicKeys", parse_allowed, .repeats = true,
-			  .may_be_empty = true },
-	[KEY_REQUIRE_MUTUAL] = { "RequireMutual", parse_require_mutual },
-	[KEY_XDP_MODE] = { "XdpMode", parse_xdp_mode },
-	[KEY_MAX_PEERS] = { "MaxPeers", parse_max_peers },
-	[KEY_MAX_SESSIONS] = { "MaxSessions", parse_max_sessions },
-	[KEY_STATE_FILE] = { "StateFile", parse_state_file },
-	[KEY_METRICS_LISTEN] = { "MetricsListen", parse_metrics_listen },
-	[KEY_WGX_COMPAT] = { "WgxCompat", parse_wgx_compat },
-	[KEY_LOG_LEVEL] = { "LogLevel", parse_log_level },
+	[KEY_PRIVATE_KEY] = {"PrivateKey", parse_private_key},
+	[KEY_PRIVATE_KEY_FILE] = {"PrivateKeyFile", parse_private_key_file},
+	[KEY_INTERFACE] = {"Interface", parse_interface, .repeats = true},
+	[KEY_LISTEN_PORT] = {"ListenPort", parse_listen_port},
+	[KEY_ALLOWED] = {"AllowedPublicKeys", parse_allowed, .repeats = true,
+			 .may_be_empty = true},
+	[KEY_REQUIRE_MUTUAL] = {"RequireMutual", parse_require_mutual},
+	[KEY_XDP_MODE] = {"XdpMode", parse_xdp_mode},
+	[KEY_MAX_PEERS] = {"MaxPeers", parse_max_peers},
+	[KEY_MAX_SESSIONS] = {"MaxSessions", parse_max_sessions},
+	[KEY_STATE_FILE] = {"StateFile", parse_state_file},
+	[KEY_METRICS_LISTEN] = {"MetricsListen", parse_metrics_listen},
+	[KEY_WGX_COMPAT] = {"WgxCompat", parse_wgx_compat},
+	[KEY_LOG_LEVEL] = {"LogLevel", parse_log_level},
 };
 
 /* ---- the file ---- */
@@ -472,9 +520,11 @@ static int unknown_key(const struct ini_item *item, struct ini_error *error)
 		names[i] = keys[i].name;
 	nearest = ini_nearest(item->key, names, KEY_COUNT);
 	if (nearest)
-		fail(error, "unknown key '%.40s': did you mean %s?", item->key, nearest);
+		fail(error, "unknown key '%.40s': did you mean %s?", item->key,
+		     nearest);
 	else
-		fail(error, "unknown key '%.40s' (sluice.conf(5) lists what [Relay] knows)",
+		fail(error,
+		     "unknown key '%.40s' (sluice.conf(5) lists what [Relay] knows)",
 		     item->key);
 	return at_key(error, item);
 }
@@ -492,12 +542,14 @@ static int header(struct parse *parse, const struct ini_item *item,
 	return 0;
 }
 
-static int on_item(void *ctx, const struct ini_item *item, struct ini_error *error)
+static int on_item(void *ctx, const struct ini_item *item,
+		   struct ini_error *error)
 {
 	struct parse *parse = ctx;
 
 	if (!item->section) {
-		fail(error, "'%.40s' stands before the first [Section]", item->key);
+		fail(error, "'%.40s' stands before the first [Section]",
+		     item->key);
 		return at_key(error, item);
 	}
 	if (strcasecmp(item->section, SECTION))
@@ -530,17 +582,21 @@ static int finish_allowed(struct parse *parse, struct ini_error *error)
 	struct wg_key own;
 
 	if (wg_key_public(&own, &settings->private_key))
-		return fail(error, "the private key is not usable: make a new one");
+		return fail(error,
+			    "the private key is not usable: make a new one");
 	for (size_t i = 0; i < parse->allowed_count; i++) {
 		if (!wg_key_equal(&own, &parse->allowed[i].key))
 			continue;
 		error->line = parse->allowed[i].line;
 		error->column = parse->allowed[i].column;
-		return fail(error, "the relay's own public key: only peers stand here");
+		return fail(
+			error,
+			"the relay's own public key: only peers stand here");
 	}
 	if (!parse->allowed_count)
 		return 0;
-	qsort(parse->allowed, parse->allowed_count, sizeof(*parse->allowed), compare_keys);
+	qsort(parse->allowed, parse->allowed_count, sizeof(*parse->allowed),
+	      compare_keys);
 	settings->allowed = calloc(parse->allowed_count, sizeof(struct wg_key));
 	if (!settings->allowed)
 		return fail(error, "out of memory");
@@ -565,13 +621,18 @@ static int finish(struct parse *parse, struct ini_error *error)
 	if (!parse->seen_section)
 		return fail(error, "there is no [" SECTION "] section");
 	if (inside && file)
-		return fail(error, "PrivateKey and PrivateKeyFile: only one of them");
+		return fail(error,
+			    "PrivateKey and PrivateKeyFile: only one of them");
 	if (!inside && !file)
-		return fail(error, "PrivateKeyFile is missing: the relay needs a key");
+		return fail(error,
+			    "PrivateKeyFile is missing: the relay needs a key");
 	if (!parse->settings.interface_count)
-		return fail(error, "Interface is missing: the device that packets come in by");
+		return fail(
+			error,
+			"Interface is missing: the device that packets come in by");
 	if (parse->settings.allow_all && parse->allowed_count)
-		return fail(error, "AllowedPublicKeys: either all or a list of keys");
+		return fail(error,
+			    "AllowedPublicKeys: either all or a list of keys");
 	return finish_allowed(parse, error);
 }
 
@@ -592,10 +653,11 @@ int relay_settings_parse(struct relay_settings *settings, const char *path,
 			 const char *text, size_t len, struct ini_error *error)
 {
 	/* It holds the private key for a while: locked, and wiped when freed. */
-	struct parse *parse = sodium_init() < 0 ? NULL : sodium_malloc(sizeof(*parse));
+	struct parse *parse =
+		sodium_init() < 0 ? NULL : sodium_malloc(sizeof(*parse));
 	int err;
 
-	*error = (struct ini_error){ .line = 1, .column = 1 };
+	*error = (struct ini_error){.line = 1, .column = 1};
 	if (!parse)
 		return fail(error, "out of memory");
 	memset(parse, 0, sizeof(*parse));
@@ -608,7 +670,7 @@ int relay_settings_parse(struct relay_settings *settings, const char *path,
 	if (err) {
 		relay_settings_clear(&parse->settings);
 	} else {
-		*error = (struct ini_error){ 0 };
+		*error = (struct ini_error){0};
 		*settings = parse->settings;
 	}
 	sodium_free(parse);
@@ -626,6 +688,6 @@ bool relay_settings_allow(const struct relay_settings *settings,
 {
 	return settings->allow_all ||
 	       (settings->allowed_count &&
-		bsearch(key, settings->allowed, settings->allowed_count, sizeof(*key),
-			compare_keys));
+		bsearch(key, settings->allowed, settings->allowed_count,
+			sizeof(*key), compare_keys));
 }

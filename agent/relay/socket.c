@@ -69,7 +69,8 @@ static int set_fragmenting(int fd, int family)
 	int err = set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
 
 	if (!err && family == AF_INET6)
-		err = set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_DONT);
+		err = set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER,
+				 IPV6_PMTUDISC_DONT);
 	return err;
 }
 
@@ -95,11 +96,15 @@ static int set_options(int fd, int family)
 /* SO_REUSEADDR and SO_REUSEPORT stay off: a second daemon must not get in. */
 static int bind_port(int fd, int family, uint16_t port)
 {
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
-	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(port) };
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6,
+				  .sin6_port = htons(port)};
+	struct sockaddr_in v4 = {.sin_family = AF_INET,
+				 .sin_port = htons(port)};
 	const void *address = family == AF_INET6 ? (const void *)&v6 : &v4;
 
-	return bind(fd, address, family == AF_INET6 ? sizeof(v6) : sizeof(v4)) ? -errno : 0;
+	return bind(fd, address, family == AF_INET6 ? sizeof(v6) : sizeof(v4))
+		       ? -errno
+		       : 0;
 }
 
 static int open_port(int *out, int family, uint16_t port)
@@ -128,18 +133,21 @@ static int choose_family(void)
 	if (!err)
 		close(fd);
 	else
-		log_warn("no IPv6 on this host (%s): IPv4 only", strerror(-err));
+		log_warn("no IPv6 on this host (%s): IPv4 only",
+			 strerror(-err));
 	return err ? AF_INET : AF_INET6;
 }
 
 static void explain_port(int err, uint16_t port)
 {
 	if (err == -EADDRINUSE)
-		log_error("UDP port %u is in use: another sluiced, or a WireGuard device? "
-			  "(ss -lunp 'sport = %u')",
-			  port, port);
+		log_error(
+			"UDP port %u is in use: another sluiced, or a WireGuard device? "
+			"(ss -lunp 'sport = %u')",
+			port, port);
 	else
-		log_error("can not listen on UDP port %u: %s", port, strerror(-err));
+		log_error("can not listen on UDP port %u: %s", port,
+			  strerror(-err));
 }
 
 static void point_buffers(struct relay_sockets *sockets)
@@ -158,7 +166,8 @@ static void point_buffers(struct relay_sockets *sockets)
 	}
 }
 
-static int open_one(struct relay_sockets *sockets, uv_loop_t *loop, uint16_t port)
+static int open_one(struct relay_sockets *sockets, uv_loop_t *loop,
+		    uint16_t port)
 {
 	struct relay_socket *sock = &sockets->sockets[sockets->count];
 	int err = open_port(&sock->fd, sockets->family, port);
@@ -186,18 +195,20 @@ static void free_sockets(struct relay_sockets *sockets)
 	free(sockets);
 }
 
-int relay_sockets_open(struct relay_sockets **out, uv_loop_t *loop, uint16_t port_min,
-		       uint16_t port_max, const struct relay_socket_ops *ops, void *ctx)
+int relay_sockets_open(struct relay_sockets **out, uv_loop_t *loop,
+		       uint16_t port_min, uint16_t port_max,
+		       const struct relay_socket_ops *ops, void *ctx)
 {
 	size_t count = (size_t)port_max - port_min + 1;
-	struct relay_sockets *sockets =
-		calloc(1, sizeof(*sockets) + count * sizeof(struct relay_socket));
+	struct relay_sockets *sockets = calloc(
+		1, sizeof(*sockets) + count * sizeof(struct relay_socket));
 	int err = 0;
 
 	if (!sockets)
 		return -ENOMEM;
-	sockets->buffers = mmap(NULL, BATCH * DATAGRAM_MAX, PROT_READ | PROT_WRITE,
-				MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	sockets->buffers =
+		mmap(NULL, BATCH * DATAGRAM_MAX, PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (sockets->buffers == MAP_FAILED) {
 		free(sockets);
 		return -ENOMEM;
@@ -240,7 +251,8 @@ void relay_sockets_close(struct relay_sockets *sockets)
 
 /* ---- receiving ---- */
 
-static void path_from_name(struct wg_path *path, const struct sockaddr_in6 *name)
+static void path_from_name(struct wg_path *path,
+			   const struct sockaddr_in6 *name)
 {
 	const struct sockaddr_in *v4 = (const void *)name;
 
@@ -257,8 +269,10 @@ static bool path_from_control(struct wg_path *path, struct msghdr *header)
 {
 	struct cmsghdr *cmsg;
 
-	for (cmsg = CMSG_FIRSTHDR(header); cmsg; cmsg = CMSG_NXTHDR(header, cmsg)) {
-		if (cmsg->cmsg_level == IPPROTO_IPV6 && cmsg->cmsg_type == IPV6_PKTINFO) {
+	for (cmsg = CMSG_FIRSTHDR(header); cmsg;
+	     cmsg = CMSG_NXTHDR(header, cmsg)) {
+		if (cmsg->cmsg_level == IPPROTO_IPV6 &&
+		    cmsg->cmsg_type == IPV6_PKTINFO) {
 			struct in6_pktinfo info;
 
 			memcpy(&info, CMSG_DATA(cmsg), sizeof(info));
@@ -266,7 +280,8 @@ static bool path_from_control(struct wg_path *path, struct msghdr *header)
 			path->ifindex = info.ipi6_ifindex;
 			return true;
 		}
-		if (cmsg->cmsg_level == IPPROTO_IP && cmsg->cmsg_type == IP_PKTINFO) {
+		if (cmsg->cmsg_level == IPPROTO_IP &&
+		    cmsg->cmsg_type == IP_PKTINFO) {
 			struct in_pktinfo info;
 
 			memcpy(&info, CMSG_DATA(cmsg), sizeof(info));
@@ -282,14 +297,15 @@ static void deliver(struct relay_socket *sock, size_t i)
 {
 	struct relay_sockets *sockets = sock->owner;
 	struct mmsghdr *message = &sockets->messages[i];
-	struct wg_path path = { .local_port = sock->port };
+	struct wg_path path = {.local_port = sock->port};
 
 	if (message->msg_hdr.msg_flags & (MSG_TRUNC | MSG_CTRUNC))
 		return;
 	path_from_name(&path, &sockets->names[i]);
 	if (!path.remote_port || !path_from_control(&path, &message->msg_hdr))
 		return;
-	sockets->ops->input(sockets->ctx, &path, sockets->iov[i].iov_base, message->msg_len);
+	sockets->ops->input(sockets->ctx, &path, sockets->iov[i].iov_base,
+			    message->msg_len);
 }
 
 static int receive_batch(struct relay_socket *sock)
@@ -298,10 +314,13 @@ static int receive_batch(struct relay_socket *sock)
 	int count;
 
 	for (size_t i = 0; i < BATCH; i++) {
-		sockets->messages[i].msg_hdr.msg_namelen = sizeof(sockets->names[i]);
-		sockets->messages[i].msg_hdr.msg_controllen = sizeof(sockets->controls[i]);
+		sockets->messages[i].msg_hdr.msg_namelen =
+			sizeof(sockets->names[i]);
+		sockets->messages[i].msg_hdr.msg_controllen =
+			sizeof(sockets->controls[i]);
 	}
-	count = recvmmsg(sock->fd, sockets->messages, BATCH, MSG_DONTWAIT, NULL);
+	count = recvmmsg(sock->fd, sockets->messages, BATCH, MSG_DONTWAIT,
+			 NULL);
 	for (int i = 0; i < count; i++)
 		deliver(sock, (size_t)i);
 	return count;
@@ -328,11 +347,12 @@ void relay_sockets_start(struct relay_sockets *sockets)
 /* ---- sending ---- */
 
 /* ifindex 0: the routes choose the device, the address is ours to choose. */
-static void fill_control(struct msghdr *header, union control *control, int family,
-			 const struct wg_path *path, uint32_t ifindex)
+static void fill_control(struct msghdr *header, union control *control,
+			 int family, const struct wg_path *path,
+			 uint32_t ifindex)
 {
-	struct in6_pktinfo v6 = { .ipi6_ifindex = ifindex };
-	struct in_pktinfo v4 = { 0 };
+	struct in6_pktinfo v6 = {.ipi6_ifindex = ifindex};
+	struct in_pktinfo v4 = {0};
 	struct cmsghdr *cmsg = &control->align;
 	const void *info = family == AF_INET6 ? (const void *)&v6 : &v4;
 	size_t len = family == AF_INET6 ? sizeof(v6) : sizeof(v4);
@@ -365,15 +385,17 @@ static bool is_link_local(const uint8_t addr[16])
 	return addr[0] == 0xfe && (addr[1] & 0xc0) == 0x80;
 }
 
-void relay_sockets_send(struct relay_sockets *sockets, const struct wg_path *path,
-			const void *data, size_t len)
+void relay_sockets_send(struct relay_sockets *sockets,
+			const struct wg_path *path, const void *data,
+			size_t len)
 {
 	size_t slot = (size_t)(path->local_port - sockets->port_min);
-	struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6,
-				   .sin6_port = htons(path->remote_port) };
-	struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(path->remote_port) };
-	struct msghdr header = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct iovec iov = {.iov_base = (void *)data, .iov_len = len};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6,
+				  .sin6_port = htons(path->remote_port)};
+	struct sockaddr_in v4 = {.sin_family = AF_INET,
+				 .sin_port = htons(path->remote_port)};
+	struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
 	union control control;
 	uint32_t ifindex = is_link_local(path->remote) ? path->ifindex : 0;
 

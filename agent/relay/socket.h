@@ -14,20 +14,23 @@
 struct relay_sockets;
 
 struct relay_socket_ops {
-	void (*input)(void *ctx, const struct wg_path *path, const void *data, size_t len);
+	void (*input)(void *ctx, const struct wg_path *path, const void *data,
+		      size_t len);
 	/* After each batch of input. */
 	void (*batch_end)(void *ctx);
 };
 
 /* -EADDRINUSE if somebody has one of the ports (it is named in the log). */
-int relay_sockets_open(struct relay_sockets **out, uv_loop_t *loop, uint16_t port_min,
-		       uint16_t port_max, const struct relay_socket_ops *ops, void *ctx);
+int relay_sockets_open(struct relay_sockets **out, uv_loop_t *loop,
+		       uint16_t port_min, uint16_t port_max,
+		       const struct relay_socket_ops *ops, void *ctx);
 /* Until this is called datagrams wait in the sockets. */
 void relay_sockets_start(struct relay_sockets *sockets);
 void relay_sockets_close(struct relay_sockets *sockets);
 
 /* Loss is allowed: what the kernel refuses is counted and forgotten. */
-void relay_sockets_send(struct relay_sockets *sockets, const struct wg_path *path,
-			const void *data, size_t len);
+void relay_sockets_send(struct relay_sockets *sockets,
+			const struct wg_path *path, const void *data,
+			size_t len);
 
 #endif

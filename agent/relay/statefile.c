@@ -35,12 +35,14 @@ static int save(struct relay_statefile *file)
 	char *text;
 	int err;
 
-	if (document && json_object_set_new(document, "sluice", json_integer(STATE_VERSION))) {
+	if (document && json_object_set_new(document, "sluice",
+					    json_integer(STATE_VERSION))) {
 		json_decref(document);
 		document = NULL;
 	}
 	text = document ? json_dumps(document, JSON_COMPACT) : NULL;
-	err = text ? file_replace(file->path, 0600, text, strlen(text)) : -ENOMEM;
+	err = text ? file_replace(file->path, 0600, text, strlen(text))
+		   : -ENOMEM;
 	free(text);
 	json_decref(document);
 	return err;
@@ -70,7 +72,8 @@ void relay_statefile_dirty(struct relay_statefile *file)
 	file->unsaved = true;
 	if (uv_is_active((uv_handle_t *)&file->timer))
 		return;
-	uv_timer_start(&file->timer, on_timer, delay > DELAY_MS ? delay : DELAY_MS, 0);
+	uv_timer_start(&file->timer, on_timer,
+		       delay > DELAY_MS ? delay : DELAY_MS, 0);
 }
 
 void relay_statefile_set_path(struct relay_statefile *file, const char *path)
@@ -89,7 +92,8 @@ static void set_aside(const struct relay_statefile *file)
 	if (rename(file->path, aside))
 		log_warn("can not rename %s: %m", file->path);
 	else
-		log_warn("%s is no state of the relay: kept as %s", file->path, aside);
+		log_warn("%s is no state of the relay: kept as %s", file->path,
+			 aside);
 }
 
 int relay_statefile_read(struct relay_statefile *file, json_t **out)
@@ -103,7 +107,8 @@ int relay_statefile_read(struct relay_statefile *file, json_t **out)
 		return err;
 	document = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
 	free(text);
-	if (json_integer_value(json_object_get(document, "sluice")) != STATE_VERSION) {
+	if (json_integer_value(json_object_get(document, "sluice")) !=
+	    STATE_VERSION) {
 		json_decref(document);
 		set_aside(file);
 		return -EINVAL;
@@ -122,8 +127,9 @@ static void make_folder(const char *path)
 		log_warn("can not make the folder of %s: %m", path);
 }
 
-int relay_statefile_open(struct relay_statefile **out, uv_loop_t *loop, const char *path,
-			 json_t *(*make)(void *ctx), void *ctx)
+int relay_statefile_open(struct relay_statefile **out, uv_loop_t *loop,
+			 const char *path, json_t *(*make)(void *ctx),
+			 void *ctx)
 {
 	struct relay_statefile *file = calloc(1, sizeof(*file));
 

@@ -12,8 +12,9 @@
 struct relay_statefile;
 
 /* make returns the document, a new reference. */
-int relay_statefile_open(struct relay_statefile **out, uv_loop_t *loop, const char *path,
-			 json_t *(*make)(void *ctx), void *ctx);
+int relay_statefile_open(struct relay_statefile **out, uv_loop_t *loop,
+			 const char *path, json_t *(*make)(void *ctx),
+			 void *ctx);
 /* Writes what is unsaved. */
 void relay_statefile_close(struct relay_statefile *file);
 

@@ -19,8 +19,9 @@
 
 static struct control_client *watcher;
 
-static int do_echo(void *ctx, struct control_client *client, const json_t *request,
-		   json_t **result, char error[CONTROL_ERROR_LEN])
+static int do_echo(void *ctx, struct control_client *client,
+		   const json_t *request, json_t **result,
+		   char error[CONTROL_ERROR_LEN])
 {
 	(void)ctx;
 	(void)client;
@@ -29,8 +30,26 @@ static int do_echo(void *ctx, struct control_client *client, const json_t *reque
 	return 0;
 }
 
-static int do_fail(void *ctx, struct control_client *client, const json_t *request,
-		   json_t **result, char error[CONTROL_ERROR_LEN])
+static int big_answers;
+static int do_big(void *ctx, struct control_client *client,
+		  const json_t *request, json_t **result,
+		  char error[CONTROL_ERROR_LEN])
+{
+	static char text[100000];
+
+	(void)ctx;
+	(void)client;
+	(void)request;
+	(void)error;
+	memset(text, 'x', sizeof(text) - 1);
+	big_answers++;
+	*result = json_string(text);
+	return 0;
+}
+
+static int do_fail(void *ctx, struct control_client *client,
+		   const json_t *request, json_t **result,
+		   char error[CONTROL_ERROR_LEN])
 {
 	const char *text = json_string_value(json_object_get(request, "text"));
 
@@ -42,8 +61,9 @@ static int do_fail(void *ctx, struct control_client *client, const json_t *reque
 	return -EINVAL;
 }
 
-static int do_watch(void *ctx, struct control_client *client, const json_t *request,
-		    json_t **result, char error[CONTROL_ERROR_LEN])
+static int do_watch(void *ctx, struct control_client *client,
+		    const json_t *request, json_t **result,
+		    char error[CONTROL_ERROR_LEN])
 {
 	(void)ctx;
 	(void)request;
@@ -54,9 +74,10 @@ static int do_watch(void *ctx, struct control_client *client, const json_t *requ
 }
 
 static const struct control_command commands[] = {
-	{ "echo", do_echo },
-	{ "fail", do_fail },
-	{ "watch", do_watch },
+	{"echo", do_echo},
+	{"big", do_big},
+	{"fail", do_fail},
+	{"watch", do_watch},
 };
 
 /* ---- a client without a socket ---- */
@@ -88,7 +109,7 @@ static size_t sink_pending(void *ctx)
 	return sink->pending;
 }
 
-static const struct control_client_ops sink_ops = { sink_send, sink_pending };
+static const struct control_client_ops sink_ops = {sink_send, sink_pending};
 static struct sink sink;
 static struct control *control;
 static struct control_client *client;
@@ -120,24 +141,29 @@ static void feed(const char *text, size_t len, size_t piece)
 static const struct {
 	const char *name, *in, *out;
 } lines[] = {
-	{ "one request", "{\"cmd\":\"echo\",\"value\":7}\n", "{\"ok\":true,\"result\":7}\n" },
-	{ "no result stands for an object", "{\"cmd\":\"echo\"}\n", "{\"ok\":true,\"result\":{}}\n" },
-	{ "two in one read", "{\"cmd\":\"echo\",\"value\":1}\n{\"cmd\":\"echo\",\"value\":2}\n",
-	  "{\"ok\":true,\"result\":1}\n{\"ok\":true,\"result\":2}\n" },
-	{ "empty lines and CRLF", "\n\r\n{\"cmd\":\"echo\",\"value\":1}\r\n",
-	  "{\"ok\":true,\"result\":1}\n" },
-	{ "half a line", "{\"cmd\":\"echo\",\"val", "" },
-	{ "no command", "{}\n", "{\"ok\":false,\"error\":\"the request has no \\\"cmd\\\"\"}\n" },
-	{ "a command that is no text", "{\"cmd\":5}\n",
-	  "{\"ok\":false,\"error\":\"the request has no \\\"cmd\\\"\"}\n" },
-	{ "no object", "[1]\n", "{\"ok\":false,\"error\":\"a request is a JSON object\"}\n" },
-	{ "an error with its text", "{\"cmd\":\"fail\",\"text\":\"do this\"}\n",
-	  "{\"ok\":false,\"error\":\"do this\"}\n" },
-	{ "an error without one", "{\"cmd\":\"fail\"}\n",
-	  "{\"ok\":false,\"error\":\"the command failed\"}\n" },
-	{ "an error cut inside a character",
-	  "{\"cmd\":\"fail\",\"text\":\"12345678901234567890123456789\xc3\xa4\"}\n",
-	  "{\"ok\":false,\"error\":\"12345678901234567890123456789?\"}\n" },
+	{"one request", "{\"cmd\":\"echo\",\"value\":7}\n",
+	 "{\"ok\":true,\"result\":7}\n"},
+	{"no result stands for an object", "{\"cmd\":\"echo\"}\n",
+	 "{\"ok\":true,\"result\":{}}\n"},
+	{"two in one read",
+	 "{\"cmd\":\"echo\",\"value\":1}\n{\"cmd\":\"echo\",\"value\":2}\n",
+	 "{\"ok\":true,\"result\":1}\n{\"ok\":true,\"result\":2}\n"},
+	{"empty lines and CRLF", "\n\r\n{\"cmd\":\"echo\",\"value\":1}\r\n",
+	 "{\"ok\":true,\"result\":1}\n"},
+	{"half a line", "{\"cmd\":\"echo\",\"val", ""},
+	{"no command", "{}\n",
+	 "{\"ok\":false,\"error\":\"the request has no \\\"cmd\\\"\"}\n"},
+	{"a command that is no text", "{\"cmd\":5}\n",
+	 "{\"ok\":false,\"error\":\"the request has no \\\"cmd\\\"\"}\n"},
+	{"no object", "[1]\n",
+	 "{\"ok\":false,\"error\":\"a request is a JSON object\"}\n"},
+	{"an error with its text", "{\"cmd\":\"fail\",\"text\":\"do this\"}\n",
+	 "{\"ok\":false,\"error\":\"do this\"}\n"},
+	{"an error without one", "{\"cmd\":\"fail\"}\n",
+	 "{\"ok\":false,\"error\":\"the command failed\"}\n"},
+	{"an error cut inside a character",
+	 "{\"cmd\":\"fail\",\"text\":\"12345678901234567890123456789\xc3\xa4\"}\n",
+	 "{\"ok\":false,\"error\":\"12345678901234567890123456789?\"}\n"},
 };
 
 static void test_lines(void)
@@ -146,8 +172,8 @@ static void test_lines(void)
 		for (size_t piece = 1; piece < 200; piece += 66) {
 			start_client();
 			feed(lines[i].in, strlen(lines[i].in), piece);
-			is_str(sink.text, lines[i].out, "%s, %zu bytes a read", lines[i].name,
-			       piece);
+			is_str(sink.text, lines[i].out, "%s, %zu bytes a read",
+			       lines[i].name, piece);
 			control_client_free(client);
 		}
 	}
@@ -156,8 +182,14 @@ static void test_lines(void)
 static void test_refused(void)
 {
 	static const char *const bad[] = {
-		"{", "{\"cmd\":\"echo\",\"cmd\":\"echo\"}", "hello", "{\"cmd\":\"\\ud800\"}",
-		"{\"cmd\":\"nonesuch\"}", "\x01\x02", "{\"cmd\":\"echo\"} trailing", "null",
+		"{",
+		"{\"cmd\":\"echo\",\"cmd\":\"echo\"}",
+		"hello",
+		"{\"cmd\":\"\\ud800\"}",
+		"{\"cmd\":\"nonesuch\"}",
+		"\x01\x02",
+		"{\"cmd\":\"echo\"} trailing",
+		"null",
 		"{\"cmd\":\"\xff\"}",
 	};
 
@@ -168,7 +200,8 @@ static void test_refused(void)
 		feed(bad[i], strlen(bad[i]), 1000);
 		feed("\n", 1, 1);
 		reply = json_loads(sink.text, 0, NULL);
-		ok(sink.lines == 1 && json_is_false(json_object_get(reply, "ok")) &&
+		ok(sink.lines == 1 &&
+			   json_is_false(json_object_get(reply, "ok")) &&
 			   json_is_string(json_object_get(reply, "error")),
 		   "refused with a reason: line %zu", i);
 		json_decref(reply);
@@ -179,7 +212,7 @@ static void test_refused(void)
 static void test_size(void)
 {
 	static char line[CONTROL_LINE_MAX + 10];
-	static const char next[] = "\n{\"cmd\":\"echo\",\"value\":1}\n";
+	static const char next[] = "tail\n{\"cmd\":\"echo\",\"value\":1}\n";
 	size_t at;
 
 	/* The longest line there may be: its newline is byte 65536. */
@@ -188,7 +221,8 @@ static void test_size(void)
 	strcpy(line + CONTROL_LINE_MAX - 3, "\"}\n");
 	start_client();
 	feed(line, CONTROL_LINE_MAX, 4000);
-	ok(strstr(sink.text, "\"ok\":true") && sink.len > 65000, "64 KiB are taken");
+	ok(strstr(sink.text, "\"ok\":true") && sink.len > 65000,
+	   "64 KiB are taken");
 	control_client_free(client);
 
 	memset(line, 'x', sizeof(line));
@@ -217,11 +251,12 @@ static void test_watching(void)
 	feed("{\"cmd\":\"watch\"}\n", 16, 100);
 	ok(watcher == client, "a command may keep its client");
 	control_client_on_close(client, on_closed, &closed_count);
-	is_int(control_client_push(client, json_pack("{s:i}", "event", 1)), 0, "an event goes out");
+	is_int(control_client_push(client, json_pack("{s:i}", "event", 1)), 0,
+	       "an event goes out");
 	ok(strstr(sink.text, "{\"event\":1}\n"), "as a line of its own");
 	sink.pending = CONTROL_PUSH_PENDING_MAX + 1;
-	is_int(control_client_push(client, json_pack("{s:i}", "event", 2)), -ENOBUFS,
-	       "one that does not read misses some");
+	is_int(control_client_push(client, json_pack("{s:i}", "event", 2)),
+	       -ENOBUFS, "one that does not read misses some");
 	ok(!strstr(sink.text, "{\"event\":2}"), "nothing is kept for it");
 	control_client_free(client);
 	is_int(closed_count, 1, "the watcher hears that its client is gone");
@@ -235,9 +270,9 @@ static char path[64];
 
 static int dial(void)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	struct timeval limit = { .tv_sec = 5 };
+	struct timeval limit = {.tv_sec = 5};
 
 	strcpy(address.sun_path, path);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
@@ -281,8 +316,10 @@ static void test_socket(void)
 	stat(path, &st);
 	is_int(st.st_mode & 0777, 0600, "the socket is the owner's alone");
 	ask("{\"cmd\":\"echo\",\"value\":1}\n", reply, sizeof(reply));
-	is_str(reply, "{\"ok\":true,\"result\":1}\n", "answered, though the client has shut down");
-	is_int(ask("{\"cmd\":\"echo\"", reply, sizeof(reply)), 0, "half a line gets no answer");
+	is_str(reply, "{\"ok\":true,\"result\":1}\n",
+	       "answered, though the client has shut down");
+	is_int(ask("{\"cmd\":\"echo\"", reply, sizeof(reply)), 0,
+	       "half a line gets no answer");
 	is_int(control_server_open(&second, &loop, control, path), -EADDRINUSE,
 	       "a second server is refused");
 	is_int(access(path, F_OK), 0, "and the socket is still there");
@@ -298,13 +335,15 @@ static void test_many_clients(void)
 		fds[count] = dial();
 		spin();
 	}
-	ok(read(fds[count - 1], reply, sizeof(reply) - 1) > 0 && strstr(reply, "too many clients"),
+	ok(read(fds[count - 1], reply, sizeof(reply) - 1) > 0 &&
+		   strstr(reply, "too many clients"),
 	   "one too many is told so");
 	for (size_t i = 0; i < count; i++)
 		close(fds[i]);
 	spin();
 	ask("{\"cmd\":\"echo\",\"value\":1}\n", reply, sizeof(reply));
-	is_str(reply, "{\"ok\":true,\"result\":1}\n", "once they are gone there is room again");
+	is_str(reply, "{\"ok\":true,\"result\":1}\n",
+	       "once they are gone there is room again");
 }
 
 /* Sends requests for large answers and reads none. */
@@ -323,28 +362,55 @@ static void test_slow_reader(void)
 			break;
 		spin();
 	}
-	ok(sent < 100, "one that reads nothing is not read from: %d requests taken", sent);
+	ok(sent < 100,
+	   "one that reads nothing is not read from: %d requests taken", sent);
 	ask("{\"cmd\":\"echo\",\"value\":1}\n", reply, sizeof(reply));
-	is_str(reply, "{\"ok\":true,\"result\":1}\n", "others are served meanwhile");
+	is_str(reply, "{\"ok\":true,\"result\":1}\n",
+	       "others are served meanwhile");
+	close(fd);
+	spin();
+}
+
+/* Many small requests for large answers: they are not all made at once. */
+static void test_amplifying_reader(void)
+{
+	static const char request[] = "{\"cmd\":\"big\"}\n";
+	const size_t len = sizeof(request) - 1;
+	char requests[3000 * 16], reply[64];
+	int fd = dial();
+
+	for (size_t i = 0; i < 3000; i++)
+		memcpy(requests + i * len, request, len);
+	spin();
+	ok(send(fd, requests, 3000 * len, MSG_DONTWAIT) > 0,
+	   "requests for 300 MB of answers");
+	spin();
+	ok(big_answers < 30, "only %d answers were made", big_answers);
+	ask("{\"cmd\":\"echo\",\"value\":1}\n", reply, sizeof(reply));
+	is_str(reply, "{\"ok\":true,\"result\":1}\n",
+	       "others are served meanwhile");
 	close(fd);
 	spin();
 }
 
 static void test_stale(void)
 {
-	struct sockaddr_un address = { .sun_family = AF_UNIX };
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	struct control_server *server = NULL;
 
 	strcpy(address.sun_path, path);
-	ok(!bind(fd, (struct sockaddr *)&address, sizeof(address)), "a socket that nobody serves");
+	ok(!bind(fd, (struct sockaddr *)&address, sizeof(address)),
+	   "a socket that nobody serves");
 	close(fd);
-	is_int(control_server_open(&server, &loop, control, path), 0, "is replaced");
+	is_int(control_server_open(&server, &loop, control, path), 0,
+	       "is replaced");
 	control_server_close(server);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	ok(access(path, F_OK), "closing removes the socket");
 	close(creat(path, 0600));
-	is_int(control_server_open(&server, &loop, control, path), -EEXIST, "a file is not");
+	is_int(control_server_open(&server, &loop, control, path), -EEXIST,
+	       "a file is not");
 	unlink(path);
 }
 
@@ -353,7 +419,8 @@ int main(void)
 	struct control_server *server;
 
 	control_new(&control);
-	control_add(control, commands, sizeof(commands) / sizeof(commands[0]), NULL);
+	control_add(control, commands, sizeof(commands) / sizeof(commands[0]),
+		    NULL);
 	test_lines();
 	test_refused();
 	test_size();
@@ -369,6 +436,7 @@ int main(void)
 		test_socket();
 		test_many_clients();
 		test_slow_reader();
+		test_amplifying_reader();
 		control_server_close(server);
 		uv_run(&loop, UV_RUN_DEFAULT);
 	}

@@ -44,18 +44,21 @@ static void test_read(void)
 	is_int(file_read(path, 100, &text, &len), -ENOENT, "a missing file");
 	ok(!text && len == 7, "outputs untouched on failure");
 	put("hello", 5, 0644);
-	is_int(file_read(path, 5, &text, &len), 0, "a file as large as the bound");
+	is_int(file_read(path, 5, &text, &len), 0,
+	       "a file as large as the bound");
 	is_str(text, "hello", "its text ends in NUL");
 	is_int(len, 5, "its length");
 	free(text);
-	is_int(file_read(path, 4, &text, &len), -EFBIG, "one byte over the bound");
+	is_int(file_read(path, 4, &text, &len), -EFBIG,
+	       "one byte over the bound");
 	put("", 0, 0644);
 	is_int(file_read(path, 4, &text, &len), 0, "an empty file");
 	is_int(len, 0, "has no bytes");
 	free(text);
 	memset(big, 'x', sizeof(big));
 	put(big, sizeof(big), 0644);
-	is_int(file_read(path, sizeof(big), &text, &len), 0, "a file of several chunks");
+	is_int(file_read(path, sizeof(big), &text, &len), 0,
+	       "a file of several chunks");
 	is_mem(text, big, sizeof(big), "comes whole");
 	free(text);
 	is_int(file_read(folder, 100, &text, &len), -EISDIR, "a folder");
@@ -63,7 +66,7 @@ static void test_read(void)
 
 static void test_secret(void)
 {
-	static const mode_t open_modes[] = { 0640, 0604, 0610, 0644, 0660 };
+	static const mode_t open_modes[] = {0640, 0604, 0610, 0644, 0660};
 	char *text;
 	size_t len;
 
@@ -73,16 +76,19 @@ static void test_secret(void)
 	put("secret", 6, 0400);
 	is_int(file_read_secret(path, 100, &text, &len), 0, "0400 is read");
 	free(text);
-	for (size_t i = 0; i < sizeof(open_modes) / sizeof(open_modes[0]); i++) {
+	for (size_t i = 0; i < sizeof(open_modes) / sizeof(open_modes[0]);
+	     i++) {
 		put("secret", 6, open_modes[i]);
-		is_int(file_read_secret(path, 100, &text, &len), -EPERM, "%04o is refused",
-		       open_modes[i]);
+		is_int(file_read_secret(path, 100, &text, &len), -EPERM,
+		       "%04o is refused", open_modes[i]);
 	}
-	is_int(file_read_secret("/dev/null", 100, &text, &len), -EINVAL, "a device is refused");
+	is_int(file_read_secret("/dev/null", 100, &text, &len), -EINVAL,
+	       "a device is refused");
 	unlink(path);
 	if (mkfifo(path, 0600))
 		perror(path);
-	is_int(file_read_secret(path, 100, &text, &len), -EINVAL, "a FIFO is refused at once");
+	is_int(file_read_secret(path, 100, &text, &len), -EINVAL,
+	       "a FIFO is refused at once");
 	unlink(path);
 }
 
@@ -108,7 +114,8 @@ static void test_replace(void)
 	unlink(path);
 	mkdir(path, 0700);
 	ok(file_replace(path, 0600, "x", 1) < 0, "a folder is not replaced");
-	is_int(files_in_folder(), 1, "no temporary file is left after a failure");
+	is_int(files_in_folder(), 1,
+	       "no temporary file is left after a failure");
 	rmdir(path);
 }
 
@@ -127,10 +134,13 @@ static void test_replace_full(void)
 	limit.rlim_cur = 4096;
 	signal(SIGXFSZ, SIG_IGN);
 	setrlimit(RLIMIT_FSIZE, &limit);
-	is_int(file_replace(path, 0600, big, sizeof(big)), -EFBIG, "a full disk is an error");
+	is_int(file_replace(path, 0600, big, sizeof(big)), -EFBIG,
+	       "a full disk is an error");
 	setrlimit(RLIMIT_FSIZE, &old_limit);
-	is_int(files_in_folder(), 1, "no temporary file is left on a full disk");
-	is_int(file_read(path, 100, &text, &len), 0, "the old file is still there");
+	is_int(files_in_folder(), 1,
+	       "no temporary file is left on a full disk");
+	is_int(file_read(path, 100, &text, &len), 0,
+	       "the old file is still there");
 	is_str(text, "old", "with all it had");
 	free(text);
 	unlink(path);

@@ -37,7 +37,7 @@ static struct nl_msg *message_of(const struct device *device, int type)
 		.ifi_flags = device->flags,
 		.ifi_type = device->type ? device->type : ARPHRD_ETHER,
 	};
-	uint8_t mac[ETH_ALEN] = { 2, 0, 0, 0, 0, device->mac };
+	uint8_t mac[ETH_ALEN] = {2, 0, 0, 0, 0, device->mac};
 	struct nl_msg *message = nlmsg_alloc_simple(type, 0);
 	struct nlattr *info, *data;
 
@@ -55,7 +55,8 @@ static struct nl_msg *message_of(const struct device *device, int type)
 	data = nla_nest_start(message, IFLA_INFO_DATA);
 	nla_put_u16(message, IFLA_VLAN_ID, device->vlan);
 	if (device->protocol)
-		nla_put_u16(message, IFLA_VLAN_PROTOCOL, htons(device->protocol));
+		nla_put_u16(message, IFLA_VLAN_PROTOCOL,
+			    htons(device->protocol));
 	nla_nest_end(message, data);
 	nla_nest_end(message, info);
 	return message;
@@ -71,20 +72,21 @@ static bool take(const struct device *device, int type)
 }
 
 static const struct device devices[] = {
-	{ 1, UP, ARPHRD_LOOPBACK, 1, 65536 },
-	{ 2, UP, 0, 2, 1500 },
-	{ 3, UP, 0, 3, 1480, 2, "vlan", 100, ETH_P_8021Q },
-	{ 4, IFF_UP, 0, 4, 1500 }, /* no carrier */
-	{ 5, UP, 0, 5, 1500, 2, "veth" }, /* its other end has a number too */
-	{ 6, UP, 0, 6, 1500, 2, "vlan", 200, ETH_P_8021AD },
-	{ 7, UP, 0, 7, 1496, 6, "vlan", 300, ETH_P_8021Q }, /* two tags */
-	{ 8, UP, 0, 8, 1496, 3, "vlan", 301, ETH_P_8021Q }, /* two of 802.1Q */
-	{ 9, UP, 0, 9, 1492, 7, "vlan", 302, ETH_P_8021Q }, /* three */
-	{ 10, UP, 0, 10, 1500, 4, "vlan", 100, ETH_P_8021Q }, /* no carrier below */
-	{ 11, UP, 0, 11, 1500, 2, "vlan", 100, ETH_P_8021Q, true },
-	{ 12, UP, ARPHRD_NONE, 12, 1420, 0, "wireguard" },
-	{ 13, UP, 0, 13, 70000 },
-	{ 14, UP, 0, 14, 1500, 99, "vlan", 100, ETH_P_8021Q }, /* nothing below */
+	{1, UP, ARPHRD_LOOPBACK, 1, 65536},
+	{2, UP, 0, 2, 1500},
+	{3, UP, 0, 3, 1480, 2, "vlan", 100, ETH_P_8021Q},
+	{4, IFF_UP, 0, 4, 1500}, /* no carrier */
+	{5, UP, 0, 5, 1500, 2, "veth"}, /* its other end has a number too */
+	{6, UP, 0, 6, 1500, 2, "vlan", 200, ETH_P_8021AD},
+	{7, UP, 0, 7, 1496, 6, "vlan", 300, ETH_P_8021Q}, /* two tags */
+	{8, UP, 0, 8, 1496, 3, "vlan", 301, ETH_P_8021Q}, /* two of 802.1Q */
+	{9, UP, 0, 9, 1492, 7, "vlan", 302, ETH_P_8021Q}, /* three */
+	{10, UP, 0, 10, 1500, 4, "vlan", 100,
+	 ETH_P_8021Q}, /* no carrier below */
+	{11, UP, 0, 11, 1500, 2, "vlan", 100, ETH_P_8021Q, true},
+	{12, UP, ARPHRD_NONE, 12, 1420, 0, "wireguard"},
+	{13, UP, 0, 13, 70000},
+	{14, UP, 0, 14, 1500, 99, "vlan", 100, ETH_P_8021Q}, /* nothing below */
 };
 
 static const struct {
@@ -93,22 +95,23 @@ static const struct {
 	uint8_t mac;
 	uint16_t outer, inner;
 } ways[] = {
-	{ "a plain device", 2, 2, 1500, 2, 0, 0 },
-	{ "one tag: the lower device, the upper's address and MTU", 3, 2, 1480, 3, 100, 0 },
-	{ "a veth is at the bottom itself", 5, 5, 1500, 5, 0, 0 },
-	{ "two tags, the outer first", 7, 2, 1496, 7, 200, 300 },
-	{ "an MTU that 16 bits do not hold", 13, 13, 65535, 13, 0, 0 },
+	{"a plain device", 2, 2, 1500, 2, 0, 0},
+	{"one tag: the lower device, the upper's address and MTU", 3, 2, 1480,
+	 3, 100, 0},
+	{"a veth is at the bottom itself", 5, 5, 1500, 5, 0, 0},
+	{"two tags, the outer first", 7, 2, 1496, 7, 200, 300},
+	{"an MTU that 16 bits do not hold", 13, 13, 65535, 13, 0, 0},
 };
 
 static const struct {
 	const char *name;
 	uint32_t from;
 } no_ways[] = {
-	{ "loopback", 1 },		{ "no carrier", 4 },
-	{ "802.1ad alone", 6 },		{ "two tags of 802.1Q", 8 },
-	{ "three tags", 9 },		{ "no carrier below", 10 },
-	{ "another namespace", 11 },	{ "no Ethernet", 12 },
-	{ "nothing below", 14 },	{ "no such device", 77 },
+	{"loopback", 1},	   {"no carrier", 4},
+	{"802.1ad alone", 6},	   {"two tags of 802.1Q", 8},
+	{"three tags", 9},	   {"no carrier below", 10},
+	{"another namespace", 11}, {"no Ethernet", 12},
+	{"nothing below", 14},	   {"no such device", 77},
 };
 
 static void test_ways(void)
@@ -118,14 +121,16 @@ static void test_ways(void)
 	for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
 		memset(&hop, 0x55, sizeof(hop));
 		ok(relay_links_resolve(&links, ways[i].from, &hop) &&
-			   hop.ifindex == ways[i].ifindex && hop.mtu == ways[i].mtu &&
-			   hop.smac[5] == ways[i].mac && hop.vlan[0] == ways[i].outer &&
+			   hop.ifindex == ways[i].ifindex &&
+			   hop.mtu == ways[i].mtu &&
+			   hop.smac[5] == ways[i].mac &&
+			   hop.vlan[0] == ways[i].outer &&
 			   hop.vlan[1] == ways[i].inner,
 		   "%s", ways[i].name);
 	}
 	for (size_t i = 0; i < sizeof(no_ways) / sizeof(no_ways[0]); i++)
-		ok(!relay_links_resolve(&links, no_ways[i].from, &hop), "no way: %s",
-		   no_ways[i].name);
+		ok(!relay_links_resolve(&links, no_ways[i].from, &hop),
+		   "no way: %s", no_ways[i].name);
 }
 
 static void test_changes(void)
@@ -136,7 +141,8 @@ static void test_changes(void)
 	ok(!take(&device, RTM_NEWLINK), "the same again is no change");
 	device.mtu = 9000;
 	ok(take(&device, RTM_NEWLINK), "another MTU is one");
-	ok(relay_links_resolve(&links, 2, &hop) && hop.mtu == 9000, "and counts");
+	ok(relay_links_resolve(&links, 2, &hop) && hop.mtu == 9000,
+	   "and counts");
 	device.flags = IFF_UP;
 	ok(take(&device, RTM_NEWLINK), "a lost carrier is one");
 	ok(!relay_links_resolve(&links, 3, &hop), "and its VLANs go with it");
@@ -144,7 +150,8 @@ static void test_changes(void)
 	ok(!take(&device, RTM_DELLINK), "but only once");
 	relay_links_clear(&links);
 	ok(!relay_links_resolve(&links, 5, &hop), "cleared: nothing is known");
-	ok(take(&devices[1], RTM_NEWLINK) && relay_links_resolve(&links, 2, &hop),
+	ok(take(&devices[1], RTM_NEWLINK) &&
+		   relay_links_resolve(&links, 2, &hop),
 	   "and it can be filled again");
 }
 
@@ -153,26 +160,31 @@ static const struct {
 	int type, state;
 	bool mac, valid;
 } neighbours[] = {
-	{ "reachable", RTM_NEWNEIGH, NUD_REACHABLE, true, true },
-	{ "stale", RTM_NEWNEIGH, NUD_STALE, true, true },
-	{ "delay", RTM_NEWNEIGH, NUD_DELAY, true, true },
-	{ "probe", RTM_NEWNEIGH, NUD_PROBE, true, true },
-	{ "permanent", RTM_NEWNEIGH, NUD_PERMANENT, true, true },
-	{ "incomplete", RTM_NEWNEIGH, NUD_INCOMPLETE, false, false },
-	{ "failed, with its old address", RTM_NEWNEIGH, NUD_FAILED, true, false },
-	{ "reachable without an address", RTM_NEWNEIGH, NUD_REACHABLE, false, false },
-	{ "deleted", RTM_DELNEIGH, NUD_REACHABLE, true, false },
+	{"reachable", RTM_NEWNEIGH, NUD_REACHABLE, true, true},
+	{"stale", RTM_NEWNEIGH, NUD_STALE, true, true},
+	{"delay", RTM_NEWNEIGH, NUD_DELAY, true, true},
+	{"probe", RTM_NEWNEIGH, NUD_PROBE, true, true},
+	{"permanent", RTM_NEWNEIGH, NUD_PERMANENT, true, true},
+	{"incomplete", RTM_NEWNEIGH, NUD_INCOMPLETE, false, false},
+	{"failed, with its old address", RTM_NEWNEIGH, NUD_FAILED, true, false},
+	{"reachable without an address", RTM_NEWNEIGH, NUD_REACHABLE, false,
+	 false},
+	{"deleted", RTM_DELNEIGH, NUD_REACHABLE, true, false},
 };
 
 static void test_neighbours(void)
 {
-	static const uint8_t mac[ETH_ALEN] = { 2, 0, 0, 0, 0, 9 };
-	static const uint8_t v4[4] = { 192, 0, 2, 1 };
+	static const uint8_t mac[ETH_ALEN] = {2, 0, 0, 0, 0, 9};
+	static const uint8_t v4[4] = {192, 0, 2, 1};
 
-	for (size_t i = 0; i < sizeof(neighbours) / sizeof(neighbours[0]); i++) {
-		struct nl_msg *message = nlmsg_alloc_simple(neighbours[i].type, 0);
-		struct ndmsg header = { .ndm_family = AF_INET, .ndm_ifindex = 2,
-					.ndm_state = (uint16_t)neighbours[i].state };
+	for (size_t i = 0; i < sizeof(neighbours) / sizeof(neighbours[0]);
+	     i++) {
+		struct nl_msg *message =
+			nlmsg_alloc_simple(neighbours[i].type, 0);
+		struct ndmsg header = {
+			.ndm_family = AF_INET,
+			.ndm_ifindex = 2,
+			.ndm_state = (uint16_t)neighbours[i].state};
 		struct relay_neighbour got;
 
 		nlmsg_append(message, &header, sizeof(header), NLMSG_ALIGNTO);
@@ -180,8 +192,9 @@ static void test_neighbours(void)
 		if (neighbours[i].mac)
 			nla_put(message, NDA_LLADDR, sizeof(mac), mac);
 		ok(!relay_neighbour_parse(&got, nlmsg_hdr(message)) &&
-			   got.valid == neighbours[i].valid && got.ifindex == 2 &&
-			   got.addr[10] == 0xff && got.addr[15] == 1,
+			   got.valid == neighbours[i].valid &&
+			   got.ifindex == 2 && got.addr[10] == 0xff &&
+			   got.addr[15] == 1,
 		   "a neighbour: %s", neighbours[i].name);
 		nlmsg_free(message);
 	}

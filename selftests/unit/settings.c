@@ -32,7 +32,8 @@ static void put(const char *name, const char *text, mode_t mode)
 	close(fd);
 }
 
-static int parse(struct relay_settings *settings, const char *text, struct ini_error *error)
+static int parse(struct relay_settings *settings, const char *text,
+		 struct ini_error *error)
 {
 	put("conf", text, 0600);
 	return relay_settings_parse(settings, path, text, strlen(text), error);
@@ -83,7 +84,8 @@ static void test_everything(void)
 	if (!is_int(parse(&s, text, &error), 0, "every key"))
 		printf("# %u:%u %s\n", error.line, error.column, error.text);
 	wg_key_parse(&key, KEY);
-	ok(wg_key_equal(&s.private_key, &key), "key from its file, beside the configuration");
+	ok(wg_key_equal(&s.private_key, &key),
+	   "key from its file, beside the configuration");
 	is_int(s.interface_count, 3, "three interfaces");
 	is_str(s.interfaces[2], "wan", "the last of them");
 	ok(s.port_min == 8787 && s.port_max == 8850, "sixty-four ports");
@@ -120,50 +122,71 @@ static const struct {
 	unsigned int line, column;
 	const char *says;
 } bad[] = {
-	{ "an empty file", "", 1, 1, "no [Relay]" },
-	{ "a key outside", "ListenPort = 1\n", 1, 1, "before the first" },
-	{ "an unknown key", BASE "  ListenPorts = 1\n", 4, 3, "did you mean ListenPort?" },
-	{ "a strange key", BASE "Colour = red\n", 4, 1, "unknown key 'Colour'" },
-	{ "a key twice", BASE "ListenPort = 1\nlistenport = 2\n", 5, 1, "twice" },
-	{ "a section twice", BASE "[relay]\n", 4, 2, "line 1" },
-	{ "no private key", "\n[Relay]\nInterface = eth0\n", 2, 1, "PrivateKeyFile is missing" },
-	{ "both private keys", BASE "PrivateKeyFile = key\n", 1, 1, "only one" },
-	{ "no interface", "[Relay]\nPrivateKey = " KEY "\n", 1, 1, "Interface is missing" },
-	{ "bad base64", "[Relay]\nPrivateKey = abc\n", 2, 14, "44 characters" },
-	{ "a zero key", "[Relay]\nPrivateKey = AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n", 2, 14,
-	  "genkey" },
-	{ "no key file", "[Relay]\nPrivateKeyFile = none\n", 2, 18, "does not exist" },
-	{ "an open key file", "[Relay]\nPrivateKeyFile = open\n", 2, 18, "chmod 600" },
-	{ "a key file of words", "[Relay]\nPrivateKeyFile = words\n", 2, 18, "does not hold" },
-	{ "a key file that is a folder", "[Relay]\nPrivateKeyFile = .\n", 2, 18, "regular" },
-	{ "no value", BASE "ListenPort =\n", 4, 13, "no value" },
-	{ "port 0", BASE "ListenPort = 0\n", 4, 14, "1 to 65535" },
-	{ "port 65536", BASE "ListenPort = 65536\n", 4, 14, "1 to 65535" },
-	{ "a port with a sign", BASE "ListenPort = +1\n", 4, 14, "1 to 65535" },
-	{ "half a range", BASE "ListenPort = 8787-\n", 4, 14, "8787-8794" },
-	{ "a range backwards", BASE "ListenPort = 9-8\n", 4, 14, "8-9" },
-	{ "a range of 65", BASE "ListenPort = 8787-8851\n", 4, 14, "at most 64" },
-	{ "a range over the end", BASE "ListenPort = 65535-65536\n", 4, 14, "1 to 65535" },
-	{ "a long interface", BASE "Interface = sixteencharacter\n", 4, 13, "no interface name" },
-	{ "an interface with a slash", BASE "Interface = a, b/c\n", 4, 16, "b/c" },
-	{ "an interface twice", BASE "Interface = eth1, eth0\n", 4, 19, "twice" },
-	{ "a comma too many", BASE "Interface = eth1,\n", 4, 18, "comma" },
-	{ "a bad allowed key", BASE "AllowedPublicKeys = " P1 ", x\n", 4, 67, "'x'" },
-	{ "the relay's own key", BASE "AllowedPublicKeys = " P1 "," OWN "\n", 4, 66, "own" },
-	{ "its own key in a file", BASE "AllowedPublicKeys = @own\n", 4, 21, "own" },
-	{ "no list file", BASE "AllowedPublicKeys = @none\n", 4, 21, "can not read" },
-	{ "a bad list file", BASE "AllowedPublicKeys = @words\n", 4, 21, "words:2:" },
-	{ "all and a key", BASE "AllowedPublicKeys = all, " P1 "\n", 1, 1, "either" },
-	{ "a maybe", BASE "RequireMutual = maybe\n", 4, 17, "yes or no" },
-	{ "another mode", BASE "XdpMode = offload\n", 4, 11, "native, generic or auto" },
-	{ "no peers", BASE "MaxPeers = 0\n", 4, 12, "65534" },
-	{ "too many peers", BASE "MaxPeers = 65535\n", 4, 12, "65534" },
-	{ "too few sessions", BASE "MaxSessions = 15\n", 4, 15, "16" },
-	{ "a number with a unit", BASE "MaxSessions = 64k\n", 4, 15, "number" },
-	{ "a number past 64 bits", BASE "MaxSessions = 18446744073709551632\n", 4, 15, "number" },
-	{ "metrics without a port", BASE "MetricsListen = 127.0.0.1\n", 4, 17, "address:port" },
-	{ "metrics by name", BASE "MetricsListen = localhost:1\n", 4, 17, "address:port" },
-	{ "another level", BASE "LogLevel = loud\n", 4, 12, "debug" },
+	{"an empty file", "", 1, 1, "no [Relay]"},
+	{"a key outside", "ListenPort = 1\n", 1, 1, "before the first"},
+	{"an unknown key", BASE "  ListenPorts = 1\n", 4, 3,
+	 "did you mean ListenPort?"},
+	{"a strange key", BASE "Colour = red\n", 4, 1, "unknown key 'Colour'"},
+	{"a key twice", BASE "ListenPort = 1\nlistenport = 2\n", 5, 1, "twice"},
+	{"a section twice", BASE "[relay]\n", 4, 2, "line 1"},
+	{"no private key", "\n[Relay]\nInterface = eth0\n", 2, 1,
+	 "PrivateKeyFile is missing"},
+	{"both private keys", BASE "PrivateKeyFile = key\n", 1, 1, "only one"},
+	{"no interface", "[Relay]\nPrivateKey = " KEY "\n", 1, 1,
+	 "Interface is missing"},
+	{"bad base64", "[Relay]\nPrivateKey = abc\n", 2, 14, "44 characters"},
+	{"a zero key",
+	 "[Relay]\nPrivateKey = AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\n",
+	 2, 14, "genkey"},
+	{"no key file", "[Relay]\nPrivateKeyFile = none\n", 2, 18,
+	 "does not exist"},
+	{"an open key file", "[Relay]\nPrivateKeyFile = open\n", 2, 18,
+	 "chmod 600"},
+	{"a key file of words", "[Relay]\nPrivateKeyFile = words\n", 2, 18,
+	 "does not hold"},
+	{"a key file that is a folder", "[Relay]\nPrivateKeyFile = .\n", 2, 18,
+	 "regular"},
+	{"no value", BASE "ListenPort =\n", 4, 13, "no value"},
+	{"port 0", BASE "ListenPort = 0\n", 4, 14, "1 to 65535"},
+	{"port 65536", BASE "ListenPort = 65536\n", 4, 14, "1 to 65535"},
+	{"a port with a sign", BASE "ListenPort = +1\n", 4, 14, "1 to 65535"},
+	{"half a range", BASE "ListenPort = 8787-\n", 4, 14, "8787-8794"},
+	{"a range backwards", BASE "ListenPort = 9-8\n", 4, 14, "8-9"},
+	{"a range of 65", BASE "ListenPort = 8787-8851\n", 4, 14, "at most 64"},
+	{"a range over the end", BASE "ListenPort = 65535-65536\n", 4, 14,
+	 "1 to 65535"},
+	{"a long interface", BASE "Interface = sixteencharacter\n", 4, 13,
+	 "no interface name"},
+	{"an interface with a slash", BASE "Interface = a, b/c\n", 4, 16,
+	 "b/c"},
+	{"an interface twice", BASE "Interface = eth1, eth0\n", 4, 19, "twice"},
+	{"a comma too many", BASE "Interface = eth1,\n", 4, 18, "comma"},
+	{"a bad allowed key", BASE "AllowedPublicKeys = " P1 ", x\n", 4, 67,
+	 "'x'"},
+	{"the relay's own key", BASE "AllowedPublicKeys = " P1 "," OWN "\n", 4,
+	 66, "own"},
+	{"its own key in a file", BASE "AllowedPublicKeys = @own\n", 4, 21,
+	 "own"},
+	{"no list file", BASE "AllowedPublicKeys = @none\n", 4, 21,
+	 "can not read"},
+	{"a bad list file", BASE "AllowedPublicKeys = @words\n", 4, 21,
+	 "words:2:"},
+	{"all and a key", BASE "AllowedPublicKeys = all, " P1 "\n", 1, 1,
+	 "either"},
+	{"a maybe", BASE "RequireMutual = maybe\n", 4, 17, "yes or no"},
+	{"another mode", BASE "XdpMode = offload\n", 4, 11,
+	 "native, generic or auto"},
+	{"no peers", BASE "MaxPeers = 0\n", 4, 12, "65534"},
+	{"too many peers", BASE "MaxPeers = 65535\n", 4, 12, "65534"},
+	{"too few sessions", BASE "MaxSessions = 15\n", 4, 15, "16"},
+	{"a number with a unit", BASE "MaxSessions = 64k\n", 4, 15, "number"},
+	{"a number past 64 bits", BASE "MaxSessions = 18446744073709551632\n",
+	 4, 15, "number"},
+	{"metrics without a port", BASE "MetricsListen = 127.0.0.1\n", 4, 17,
+	 "address:port"},
+	{"metrics by name", BASE "MetricsListen = localhost:1\n", 4, 17,
+	 "address:port"},
+	{"another level", BASE "LogLevel = loud\n", 4, 12, "debug"},
 };
 
 static void test_bad(void)
@@ -173,17 +196,20 @@ static void test_bad(void)
 	put("own", OWN "\n", 0600);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct relay_settings s, before;
-		struct ini_error error = { 0 };
+		struct ini_error error = {0};
 
 		memset(&s, 0x5a, sizeof(s));
 		before = s;
-		ok(parse(&s, bad[i].text, &error) < 0, "%s: refused", bad[i].name);
+		ok(parse(&s, bad[i].text, &error) < 0, "%s: refused",
+		   bad[i].name);
 		is_int(error.line, bad[i].line, "%s: line", bad[i].name);
 		is_int(error.column, bad[i].column, "%s: column", bad[i].name);
-		ok(strstr(error.text, bad[i].says), "%s: says '%s' in '%s'", bad[i].name,
-		   bad[i].says, error.text);
-		ok(!strstr(error.text, KEY), "%s: no private key in the message", bad[i].name);
-		ok(!memcmp(&s, &before, sizeof(s)), "%s: settings untouched", bad[i].name);
+		ok(strstr(error.text, bad[i].says), "%s: says '%s' in '%s'",
+		   bad[i].name, bad[i].says, error.text);
+		ok(!strstr(error.text, KEY),
+		   "%s: no private key in the message", bad[i].name);
+		ok(!memcmp(&s, &before, sizeof(s)), "%s: settings untouched",
+		   bad[i].name);
 	}
 }
 

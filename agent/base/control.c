@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "base/control.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define GROUPS_MAX 8
+/* Ages have a fraction; nobody wants to see seventeen digits of it. */
+#define DUMP_FLAGS (JSON_COMPACT | JSON_REAL_PRECISION(6))
+
+struct group {
+	const struct control_command *commands;
+	size_t count;
+	void *ctx;
+};
+
+struct control {
+	struct group groups[GROUPS_MAX];
+	size_t count;
+};
+
+struct control_client {
+	struct control *control;
+	const struct control_client_ops *ops;
+	void *ctx;
+	void (*closed)(void *ctx, struct control_client *client);
+	void *closed_ctx;
+	size_t len;
+	size_t searched; /* bytes of the buffer known to hold no newline */
+	bool skipping; /* the rest of a line that was too long */
+	char buffer[CONTROL_LINE_MAX];
+};
+
+int control_new(struct control **out)
+{
+	struct control *control = calloc(1, sizeof(*control));
+
+	if (!control)
+		return -ENOMEM;
+	*out = control;
+	return 0;
+}
+
+void control_free(struct control *control)
+{
+	free(control);
+}
+
+int control_add(struct control *control, const struct control_command *commands,
+		size_t count, void *ctx)
+{
+	if (control->count == GROUPS_MAX)
+		return -ENOSPC;
+	control->groups[control->count++] =
+		(struct group){commands, count, ctx};
+	return 0;
+}
+
+int control_client_new(struct control_client **out, struct control *control,
+		       const struct control_client_ops *ops, void *ctx)
+{
+	struct control_client *client = malloc(sizeof(*client));
+
+	if (!client)
+		return -ENOMEM;
+	/* The buffer stays untouched until it is used: 64 KiB a client. */
+	memset(client, 0, offsetof(struct control_client, buffer));
+	client->control = control;
+	client->ops = ops;
+	client->ctx = ctx;
+	*out = client;
+	return 0;
+}
+
+void control_client_free(struct control_client *client)
+{
+	if (!client)
+		return;
+	if (client->closed)
+		client->closed(client->closed_ctx, client);
+	free(client);
+}
+
+void control_client_on_close(struct control_client *client,
+			     void (*closed)(void *ctx,
+					    struct control_client *client),
+			     void *ctx)
+{
+	client->closed = closed;
+	client->closed_ctx = ctx;
+}
+
+/* ---- answers ---- */
+
+static int send_json(struct control_client *client, json_t *message)
+{
+	size_t len = message ? json_dumpb(message, NULL, 0, DUMP_FLAGS) : 0;
+	char *line = len ? malloc(len + 1) : NULL;
+
+	if (line && json_dumpb(message, line, len, DUMP_FLAGS) == len) {
+		line[len] = '\n';
+		client->ops->send(client->ctx, line, len + 1);
+	} else {
+		free(line);
+		len = 0;
+	}
+	json_decref(message);
+	return len ? 0 : -ENOMEM;
+}
+
+/* A text that was cut inside a character is no UTF-8 any more. */
+static json_t *string_of(const char *text)
+{
+	json_t *string = json_string(text);
+	char ascii[CONTROL_ERROR_LEN];
+
+	if (string)
+		return string;
+	snprintf(ascii, sizeof(ascii), "%s", text);
+	for (char *c = ascii; *c; c++) {
+		if ((unsigned char)*c >= 0x80)
+			*c = '?';
+	}
+	return json_string(ascii);
+}
+
+static void send_error(struct control_client *client, const char *text)
+{
+	send_json(client,
+		  json_pack("{s:b, s:o}", "ok", 0, "error", string_of(text)));
+}
+
+static void send_result(struct control_client *client, json_t *result)
+{
+	if (!result)
+		result = json_object();
+	if (send_json(client,
+		      json_pack("{s:b, s:o}", "ok", 1, "result", result)))
+		send_error(client, "out of memory for the answer");
+}
+
+int control_client_push(struct control_client *client, json_t *message)
+{
+	if (client->ops->pending(client->ctx) > CONTROL_PUSH_PENDING_MAX) {
+		json_decref(message);
+		return -ENOBUFS;
+	}
+	return send_json(client, message);
+}
+
+/* ---- requests ---- */
+
+static const struct control_command *find(const struct control *control,
+					  const char *name, void **ctx)
+{
+	for (size_t i = 0; i < control->count; i++) {
+		const struct group *group = &control->groups[i];
+
+		for (size_t j = 0; j < group->count; j++) {
+			if (strcmp(group->commands[j].name, name))
+				continue;
+			*ctx = group->ctx;
+			return &group->commands[j];
+		}
+	}
+	return NULL;
+}
+
+static void run(struct control_client *client, const json_t *request)
+{
+	const char *name = json_string_value(json_object_get(request, "cmd"));
+	const struct control_command *command;
+	char error[CONTROL_ERROR_LEN] = "";
+	json_t *result = NULL;
+	void *ctx;
+
+	if (!name) {
+		send_error(client, "the request has no \"cmd\"");
+		return;
+	}
+	command = find(client->control, name, &ctx);
+	if (!command) {
+		snprintf(error, sizeof(error),
+			 "unknown command '%.40s': is sluiced older, or is "
+			 "its role not configured?",
+			 name);
+		send_error(client, error);
+		return;
+	}
+	if (command->fn(ctx, client, request, &result, error))
+		send_error(client, *error ? error : "the command failed");
+	else
+		send_result(client, result);
+}
+
+static void handle(struct control_client *client, const char *line, size_t len)
+{
+	char text[CONTROL_ERROR_LEN];
+	json_error_t error;
+	json_t *request;
+
+	if (len && line[len - 1] == '\r')
+		len--;
+	if (!len)
+		return;
+	request = json_loadb(line, len, JSON_REJECT_DUPLICATES, &error);
+	if (!request) {
+		snprintf(text, sizeof(text), "not JSON at byte %d: %.100s",
+			 error.position, error.text);
+		send_error(client, text);
+	} else if (!json_is_object(request)) {
+		send_error(client, "a request is a JSON object");
+	} else {
+		run(client, request);
+	}
+	json_decref(request);
+}
+
+size_t control_client_room(struct control_client *client, char **buffer)
+{
+	*buffer = client->buffer + client->len;
+	return sizeof(client->buffer) - client->len;
+}
+
+void control_client_filled(struct control_client *client, size_t len)
+{
+	client->len += len;
+}
+
+static void consume(struct control_client *client, size_t len)
+{
+	client->len -= len;
+	memmove(client->buffer, client->buffer + len, client->len);
+	client->searched = 0;
+}
+
+bool control_client_step(struct control_client *client)
+{
+	char *newline = memchr(client->buffer + client->searched, '\n',
+			       client->len - client->searched);
+	size_t line_len;
+
+	client->searched = client->len;
+	if (!newline) {
+		if (client->skipping) {
+			consume(client, client->len);
+		} else if (client->len == sizeof(client->buffer)) {
+			client->skipping = true;
+			consume(client, client->len);
+			send_error(client, "the request is longer than 64 KiB");
+		}
+		return false;
+	}
+	line_len = (size_t)(newline - client->buffer);
+	if (client->skipping)
+		client->skipping = false;
+	else
+		handle(client, client->buffer, line_len);
+	consume(client, line_len + 1);
+	return true;
+}
