@@ -210,9 +210,12 @@ static void add_endpoint(void *ctx, const uint8_t addr[16])
 	json_array_append_new(export->endpoints, json_string(text));
 }
 
-/* What a peer puts into its own configuration; the first endpoint counts. */
-static char *export_text(const char *public_key, const json_t *endpoints)
+/* What a peer puts into its own configuration; the first endpoint counts. The
+ * marks are those of `sluice hub` and `sluice spoke`. */
+static char *export_text(const struct relay_daemon *daemon,
+			 const char *public_key, const json_t *endpoints)
 {
+	const struct relay_settings *settings = daemon->settings;
 	size_t len, i;
 	char *text = NULL;
 	FILE *out = open_memstream(&text, &len);
@@ -220,7 +223,11 @@ static char *export_text(const char *public_key, const json_t *endpoints)
 
 	if (!out)
 		return NULL;
-	fprintf(out, "[Peer]\nPublicKey = %s\n", public_key);
+	fprintf(out, "[Peer]\n# sluice: relay\n");
+	if (settings->port_min != settings->port_max)
+		fprintf(out, "# sluice: relay-ports %u-%u\n",
+			settings->port_min, settings->port_max);
+	fprintf(out, "PublicKey = %s\n", public_key);
 	json_array_foreach (endpoints, i, endpoint)
 		fprintf(out, "%sEndpoint = %s\n", i ? "# " : "",
 			json_string_value(endpoint));
@@ -251,7 +258,7 @@ static int command_export(void *ctx, struct control_client *client,
 	(void)request;
 	wg_key_format(key, &daemon->public_key);
 	relay_local_each(daemon->local, add_endpoint, &export);
-	text = export_text(key, export.endpoints);
+	text = export_text(daemon, key, export.endpoints);
 	*result = json_pack("{s:s, s:o, s:s}", "public_key", key, "endpoints",
 			    export.endpoints, "text", text ? text : "");
 	free(text);

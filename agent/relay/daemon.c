@@ -83,6 +83,43 @@ static int do_known_clear(void *ctx, const struct relay_known_key *key)
 	return loader_map_delete(daemon->known_fd, key);
 }
 
+/* The key after this one is asked for before `take` may clear this one. */
+static void do_spill_each(void *ctx,
+			  void (*take)(void *arg, uint32_t index_le,
+				       const struct relay_spill *spill),
+			  void *arg)
+{
+	struct relay_daemon *daemon = ctx;
+	struct relay_spill spill;
+	uint32_t key, next;
+	int err;
+
+	err = loader_map_next_key(daemon->spill_fd, NULL, &next);
+	while (!err) {
+		key = next;
+		err = loader_map_next_key(daemon->spill_fd, &key, &next);
+		if (!loader_map_lookup(daemon->spill_fd, &key, &spill))
+			take(arg, key, &spill);
+	}
+}
+
+static void do_known_each(void *ctx,
+			  void (*take)(void *arg,
+				       const struct relay_known_key *key),
+			  void *arg)
+{
+	struct relay_daemon *daemon = ctx;
+	struct relay_known_key key, next;
+	int err;
+
+	err = loader_map_next_key(daemon->known_fd, NULL, &next);
+	while (!err) {
+		key = next;
+		err = loader_map_next_key(daemon->known_fd, &key, &next);
+		take(arg, &key);
+	}
+}
+
 static int do_leg_count(void *ctx, uint16_t leg, struct relay_leg_count *count)
 {
 	struct relay_daemon *daemon = ctx;
@@ -145,6 +182,8 @@ static const struct relay_ops engine_ops = {
 	.spill_clear = do_spill_clear,
 	.known_set = do_known_set,
 	.known_clear = do_known_clear,
+	.spill_each = do_spill_each,
+	.known_each = do_known_each,
 	.leg_count = do_leg_count,
 	.leg_count_clear = do_leg_count_clear,
 	.resolve = do_resolve,
