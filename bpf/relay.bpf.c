@@ -14,32 +14,24 @@
 
 char LICENSE[] SEC("license") = "GPL";
 
-/* Data goes on; everything else is a handshake, or nothing that we know. */
-static __always_inline __u32 classify(const struct packet *pkt,
-				      struct xdp_md *ctx,
-				      const struct relay_config *config)
+/* What the plain path leaves, by the whole rules. */
+static __always_inline __u32 judge(struct xdp_md *ctx,
+				   const struct relay_config *config)
 {
-	const struct wg_data *message = (void *)(pkt->udp + 1);
-	const void *end = (void *)(long)ctx->data_end;
+	struct packet pkt;
+	__u32 reason = parse(&pkt, ctx, config);
 
-	if ((void *)(message + 1) > end ||
-	    !wg_is_data(*(word32 *)&message->header, pkt->length))
-		return handshake(ctx, config);
-	if (pkt->v6)
-		return forward_plain_v6(ctx, config);
-	return forward_plain(pkt, ctx, config, message->receiver, false);
+	if (reason != UNDECIDED)
+		return reason;
+	return is_data(&pkt, ctx) ? forward_other(ctx, config)
+				  : handshake(ctx, config);
 }
 
-/*
- * Second thoughts about what the plain path would not do, and whether what looks
- * wrong is any business of the relay's.
- */
-static __always_inline __u32 reconsider(struct xdp_md *ctx,
-					const struct relay_config *config,
-					__u32 reason)
+/* What is wrong may be none of the relay's business, or worth a question. */
+static __always_inline __u32 settle(struct xdp_md *ctx,
+				    const struct relay_config *config,
+				    __u32 reason)
 {
-	if (reason == UNDECIDED)
-		reason = forward_other(ctx, config);
 	switch (reason) {
 	case SLUICE_REASON_wrong_source:
 		return mismatch(ctx, config);
@@ -55,17 +47,17 @@ static __always_inline __u32 reconsider(struct xdp_md *ctx,
 SEC("xdp")
 int relay(struct xdp_md *ctx)
 {
-	__u32 zero = 0, reason;
-	const struct relay_config *config =
-		bpf_map_lookup_elem(&relay_config, &zero);
-	struct packet pkt;
+	const struct relay_config *config = config_get();
+	__u32 reason;
 
 	if (!config)
 		return XDP_PASS;
-	reason = parse(&pkt, ctx, config);
-	if (likely(reason == UNDECIDED))
-		reason = classify(&pkt, ctx, config);
+	reason = forward_plain(ctx, config, false);
+	if (unlikely(reason == UNDECIDED))
+		reason = forward_plain_v6(ctx, config);
+	if (unlikely(reason == UNDECIDED))
+		reason = judge(ctx, config);
 	if (unlikely(reason > SLUICE_REASON_forward_redirect))
-		reason = reconsider(ctx, config, reason);
+		reason = settle(ctx, config, reason);
 	return verdict(ctx, config, reason);
 }

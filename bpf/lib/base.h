@@ -9,8 +9,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* The types, before the helpers that use them. */
 #include <linux/bpf.h>
 #include <linux/types.h>
+
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 

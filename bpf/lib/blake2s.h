@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * BLAKE2s's compression function (RFC 7693), for mac1. The rounds are unrolled
- * and the message schedule is written into them: with constant places clang
- * keeps the state in registers as far as it goes, and the verifier sees no
- * variable offset. It is a function of its own, so that it stands in the
- * program once.
+ * and the message schedule is written into them, so that the verifier sees no
+ * variable offset. It is a function of its own and stands in the program once.
+ *
+ * State and block are volatile: sixteen words of each do not fit into BPF's ten
+ * registers. Told so, clang loads and stores each word where it is used; left
+ * alone it spills as much, into a frame more than twice as large.
  */
 #ifndef SLUICE_BLAKE2S_H
 #define SLUICE_BLAKE2S_H
@@ -25,45 +27,62 @@
 
 #define ROR32(x, n) (((x) >> (n)) | ((x) << (32 - (n))))
 
-/* READ_ONCE: clang would load the block once and spill all of it. */
-
-#define BLAKE2S_G(a, b, c, d, x, y) \
-	do {                        \
-		a += b + READ_ONCE(m[x]);      \
+#define BLAKE2S_G(i, j, k, l, x, y) \
+	do { \
+		__u32 a = v[i], b = v[j]; \
+		__u32 c = v[k], d = v[l]; \
+\
+		a += b + m[x]; \
 		d = ROR32(d ^ a, 16); \
-		c += d;             \
+		c += d; \
 		b = ROR32(b ^ c, 12); \
-		a += b + READ_ONCE(m[y]);      \
+		a += b + m[y]; \
 		d = ROR32(d ^ a, 8); \
-		c += d;             \
+		c += d; \
 		b = ROR32(b ^ c, 7); \
+		v[i] = a; \
+		v[j] = b; \
+		v[k] = c; \
+		v[l] = d; \
 	} while (0)
 
 /* One round under one row of the schedule: columns, then diagonals. */
 #define BLAKE2S_ROUND(s0, s1, s2, s3, s4, s5, s6, s7, s8, s9, s10, s11, s12, \
-		      s13, s14, s15)                                         \
-	do {                                                                 \
-		BLAKE2S_G(v0, v4, v8, v12, s0, s1);                          \
-		BLAKE2S_G(v1, v5, v9, v13, s2, s3);                          \
-		BLAKE2S_G(v2, v6, v10, v14, s4, s5);                         \
-		BLAKE2S_G(v3, v7, v11, v15, s6, s7);                         \
-		BLAKE2S_G(v0, v5, v10, v15, s8, s9);                         \
-		BLAKE2S_G(v1, v6, v11, v12, s10, s11);                       \
-		BLAKE2S_G(v2, v7, v8, v13, s12, s13);                        \
-		BLAKE2S_G(v3, v4, v9, v14, s14, s15);                        \
+		      s13, s14, s15) \
+	do { \
+		BLAKE2S_G(0, 4, 8, 12, s0, s1); \
+		BLAKE2S_G(1, 5, 9, 13, s2, s3); \
+		BLAKE2S_G(2, 6, 10, 14, s4, s5); \
+		BLAKE2S_G(3, 7, 11, 15, s6, s7); \
+		BLAKE2S_G(0, 5, 10, 15, s8, s9); \
+		BLAKE2S_G(1, 6, 11, 12, s10, s11); \
+		BLAKE2S_G(2, 7, 8, 13, s12, s13); \
+		BLAKE2S_G(3, 4, 9, 14, s14, s15); \
 	} while (0)
 
 /* h is the state, m a block as host-order words, t the bytes hashed with it. */
-static __noinline int blake2s_compress(__u32 h[8],
-				       const __u32 m[BLAKE2S_BLOCK_WORDS],
-				       __u32 t, bool last)
+static __noinline int
+blake2s_compress(__u32 h[8], const volatile __u32 m[BLAKE2S_BLOCK_WORDS],
+		 __u32 t, bool last)
 {
-	__u32 v0 = h[0], v1 = h[1], v2 = h[2], v3 = h[3];
-	__u32 v4 = h[4], v5 = h[5], v6 = h[6], v7 = h[7];
-	__u32 v8 = BLAKE2S_IV0, v9 = BLAKE2S_IV1;
-	__u32 v10 = BLAKE2S_IV2, v11 = BLAKE2S_IV3;
-	__u32 v12 = BLAKE2S_IV4 ^ t, v13 = BLAKE2S_IV5;
-	__u32 v14 = last ? ~BLAKE2S_IV6 : BLAKE2S_IV6, v15 = BLAKE2S_IV7;
+	volatile __u32 v[16];
+
+	v[0] = h[0];
+	v[1] = h[1];
+	v[2] = h[2];
+	v[3] = h[3];
+	v[4] = h[4];
+	v[5] = h[5];
+	v[6] = h[6];
+	v[7] = h[7];
+	v[8] = BLAKE2S_IV0;
+	v[9] = BLAKE2S_IV1;
+	v[10] = BLAKE2S_IV2;
+	v[11] = BLAKE2S_IV3;
+	v[12] = BLAKE2S_IV4 ^ t;
+	v[13] = BLAKE2S_IV5;
+	v[14] = last ? ~BLAKE2S_IV6 : BLAKE2S_IV6;
+	v[15] = BLAKE2S_IV7;
 
 	BLAKE2S_ROUND(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
 	BLAKE2S_ROUND(14, 10, 4, 8, 9, 15, 13, 6, 1, 12, 0, 2, 11, 7, 5, 3);
@@ -76,14 +95,14 @@ static __noinline int blake2s_compress(__u32 h[8],
 	BLAKE2S_ROUND(6, 15, 14, 9, 11, 3, 0, 8, 12, 2, 13, 7, 1, 4, 10, 5);
 	BLAKE2S_ROUND(10, 2, 8, 4, 7, 6, 1, 5, 15, 11, 9, 14, 3, 12, 13, 0);
 
-	h[0] ^= v0 ^ v8;
-	h[1] ^= v1 ^ v9;
-	h[2] ^= v2 ^ v10;
-	h[3] ^= v3 ^ v11;
-	h[4] ^= v4 ^ v12;
-	h[5] ^= v5 ^ v13;
-	h[6] ^= v6 ^ v14;
-	h[7] ^= v7 ^ v15;
+	h[0] ^= v[0] ^ v[8];
+	h[1] ^= v[1] ^ v[9];
+	h[2] ^= v[2] ^ v[10];
+	h[3] ^= v[3] ^ v[11];
+	h[4] ^= v[4] ^ v[12];
+	h[5] ^= v[5] ^ v[13];
+	h[6] ^= v[6] ^ v[14];
+	h[7] ^= v[7] ^ v[15];
 	return 0;
 }
 

@@ -29,10 +29,13 @@ static __always_inline __u32 sum_fold(__u64 sum)
  * product with its inverse modulo 2^64 is small (Granlund and Montgomery, 1994,
  * section 9): a multiplication instead of a fold.
  */
-#define SUM_INVERSE 0xfffefffefffeffffULL /* of 0xffff */
+#define SUM_INVERSE 0xfffefffefffeffffULL
+
 static __always_inline bool sum_is(__u64 sum, __sum16 field)
 {
-	return (sum + (__u16)~field) * SUM_INVERSE <= ~0ULL / 0xffff;
+	sum += (__u16)~field;
+	barrier_var(sum); /* or clang multiplies each summand */
+	return sum * SUM_INVERSE <= ~0ULL / 0xffff;
 }
 
 /* A checksum field after words of it changed; delta = SUM_BIAS + new - old. */

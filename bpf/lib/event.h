@@ -23,8 +23,8 @@ static __always_inline bool event_due(const struct relay_config *config,
 	return true;
 }
 
-static __noinline int event_emit(struct xdp_md *ctx,
-				 const struct relay_config *config, __u32 reason)
+static __noinline int
+event_emit(struct xdp_md *ctx, const struct relay_config *config, __u32 reason)
 {
 	__u64 now = bpf_ktime_get_ns();
 	struct relay_event *event;

@@ -3,10 +3,10 @@
  * One data packet from its leg to the other one, twice over.
  *
  * The plain path is for nearly every packet: untagged, both legs of one family,
- * the next hop resolved, and nothing wrong. It changes nothing and leaves the
- * packet UNDECIDED as soon as anything is out of the ordinary. The other path
- * then starts from the frame again, knows every case and gives the reason. So
- * the first one keeps little and is quick, and the second one may be slow.
+ * the next hop resolved, and nothing wrong. Where anything is out of the ordinary
+ * it has changed nothing and leaves the packet UNDECIDED. The other path then
+ * starts from the frame again, knows every case and gives the reason. So the
+ * first one keeps little and is quick, and the second one may be slow.
  */
 #ifndef SLUICE_FORWARD_H
 #define SLUICE_FORWARD_H
@@ -28,7 +28,8 @@ static __always_inline bool fits_mtu(const struct way *way, __u32 length)
 	return length <= 0xffff && (!way->mtu || length <= way->mtu);
 }
 
-static __always_inline bool has_hop_left(const struct packet *pkt, const bool v6)
+static __always_inline bool has_hop_left(const struct packet *pkt,
+					 const bool v6)
 {
 	return (v6 ? pkt->ip6->hop_limit : pkt->ip4->ttl) > 1;
 }
@@ -106,41 +107,19 @@ static __always_inline void count_forwarded(const struct session *session,
 
 /* ---- the plain path ---- */
 
-/* INUSE and RESOLVED, and the family that the packet has. */
-static __always_inline bool is_plain(const struct way *way, const bool v6)
-{
-	const __u16 wanted = RELAY_LEG_INUSE | RELAY_LEG_RESOLVED |
-			     (v6 ? RELAY_LEG_V6 : 0);
-
-	return way->flags == wanted && !*(const word32 *)way->vlan;
-}
-
-static __always_inline bool may_leave(const struct packet *pkt,
-				      const struct way *way, const bool v6)
-{
-	const __u32 header = v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
-
-	if (way->mtu && pkt->ip_length + header > way->mtu)
-		return false;
-	return has_hop_left(pkt, v6) && !(v6 ? is_loop_v6(pkt->ip6, way)
-					     : is_loop_v4(pkt->ip4, way));
-}
-
 /* The way for a packet of a session, if it is a plain one. */
 static __always_inline bool find_plain(struct way *way,
 				       const struct session *session,
 				       const struct packet *pkt, const bool v6)
 {
-	const struct relay_leg *leg = leg_get(session->from);
+	const __u32 header = v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+	const struct relay_leg *from = leg_get(session->from);
+	const struct relay_leg *to = leg_get(session->to);
 
-	if (unlikely(!leg || leg_sent(leg, pkt, v6) != LEG_YES))
+	if (!from || !to || !has_hop_left(pkt, v6) ||
+	    !legs_take(way, from, to, pkt, pkt->ip_length + header, v6))
 		return false;
-	leg = leg_get(session->to);
-	if (unlikely(!leg))
-		return false;
-	if (unlikely(leg_way(way, leg, v6 ? WAY_V6 : WAY_V4) != LEG_YES))
-		return false;
-	return is_plain(way, v6) && may_leave(pkt, way, v6);
+	return v6 ? !is_loop_v6(pkt->ip6, way) : !is_loop_v4(pkt->ip4, way);
 }
 
 /* The checksum as it leaves, where that is plain: 0 for none on IPv4. */
@@ -151,36 +130,37 @@ static __always_inline bool sum_plain(__sum16 *check, const struct packet *pkt,
 	const struct udphdr *udp = pkt->udp;
 
 	*check = 0;
-	if (!v6 && !udp->check)
-		return true;
-	if (unlikely(sum_is_partial(udp, came)))
+	if (unlikely(!udp->check || sum_is_partial(udp, came)))
 		return !v6;
 	*check = udp_sum_update(udp, way, delta);
 	return true;
 }
 
-static __always_inline __u32 forward_plain(const struct packet *pkt,
-					   struct xdp_md *ctx,
+static __always_inline __u32 forward_plain(struct xdp_md *ctx,
 					   const struct relay_config *config,
-					   __le32 index, const bool v6)
+					   const bool v6)
 {
-	__u64 came = sum_came(pkt, v6), delta;
 	struct session session;
+	const struct wg_data *message;
+	struct packet pkt;
+	__u64 came, delta;
 	struct way way;
 	__sum16 check;
 
-	if (unlikely(pkt->tags))
+	if (!parse_plain(&pkt, ctx, v6))
 		return UNDECIDED;
-	if (unlikely(!session_find(&session, index, config)))
+	message = (void *)(pkt.udp + 1);
+	if (unlikely(!session_find(&session, message->receiver, config)))
 		return SLUICE_REASON_no_session;
-	if (unlikely(!find_plain(&way, &session, pkt, v6)))
+	if (unlikely(!find_plain(&way, &session, &pkt, v6)))
 		return UNDECIDED;
 	way.v6 = v6;
+	came = sum_came(&pkt, v6);
 	delta = SUM_BIAS + sum_leaves(&way) - came;
-	if (unlikely(!sum_plain(&check, pkt, &way, delta, came, v6)))
+	if (unlikely(!sum_plain(&check, &pkt, &way, delta, came, v6)))
 		return UNDECIDED;
-	rewrite_in_place(pkt, &way, check, delta, v6);
-	count_forwarded(&session, pkt->length, config);
+	rewrite_in_place(&pkt, &way, check, delta, v6);
+	count_forwarded(&session, pkt.length, config);
 	return send(ctx, way.ifindex);
 }
 
@@ -191,16 +171,7 @@ static __always_inline __u32 forward_plain(const struct packet *pkt,
 static __noinline __u32 forward_plain_v6(struct xdp_md *ctx,
 					 const struct relay_config *config)
 {
-	const void *end = (void *)(long)ctx->data_end;
-	const struct wg_data *message;
-	struct packet pkt;
-
-	if (parse(&pkt, ctx, config) != UNDECIDED || !pkt.v6)
-		return UNDECIDED;
-	message = (void *)(pkt.udp + 1);
-	if ((void *)(message + 1) > end)
-		return UNDECIDED;
-	return forward_plain(&pkt, ctx, config, message->receiver, true);
+	return forward_plain(ctx, config, true);
 }
 
 /* ---- the other path ---- */
@@ -214,8 +185,6 @@ static __noinline __u32 check_source(const struct packet *pkt, __u32 from)
 	const struct relay_leg *leg = leg_get(from);
 	enum leg_answer sent = LEG_BUSY;
 
-	if (from == RELAY_LEG_LOCAL)
-		return SLUICE_REASON_wrong_source;
 	if (!leg)
 		return SLUICE_REASON_no_session;
 #pragma clang loop unroll(disable)
@@ -235,7 +204,7 @@ static __noinline __u32 find_way(struct way *way, __u32 to)
 		return SLUICE_REASON_no_session;
 #pragma clang loop unroll(disable)
 	for (int i = 0; i < LEG_TRIES && answer == LEG_BUSY; i++)
-		answer = leg_way(way, leg, WAY_V4 | WAY_V6);
+		answer = leg_way(way, leg);
 	if (answer == LEG_BUSY)
 		return SLUICE_REASON_leg_busy;
 	return answer == LEG_YES ? UNDECIDED : SLUICE_REASON_no_session;
@@ -281,8 +250,8 @@ static __noinline __u32 forward_other(struct xdp_md *ctx,
 		return SLUICE_REASON_foreign;
 	length = pkt.length;
 	reason = find_session(&session, message->receiver, config);
-	/* The relay's own tunnel may have no leg yet: its source is judged by
-	 * what is known of it. */
+	/* The relay's own tunnel has no leg to compare with: who may use it
+	 * is judged by what is known of the source. */
 	if (reason == UNDECIDED && session.to == RELAY_LEG_LOCAL)
 		reason = SLUICE_REASON_wrong_source;
 	if (reason == UNDECIDED)

@@ -46,8 +46,10 @@ static __always_inline bool mac1_fits(const struct relay_config *config,
 	}
 	block_load(block, message + at, hashed - at);
 	blake2s_compress(h, block, BLAKE2S_BLOCK_LEN + hashed, true);
-	return !((h[0] ^ LE32_TO_HOST(mac1[0])) | (h[1] ^ LE32_TO_HOST(mac1[1])) |
-		 (h[2] ^ LE32_TO_HOST(mac1[2])) | (h[3] ^ LE32_TO_HOST(mac1[3])));
+	return !((h[0] ^ LE32_TO_HOST(mac1[0])) |
+		 (h[1] ^ LE32_TO_HOST(mac1[1])) |
+		 (h[2] ^ LE32_TO_HOST(mac1[2])) |
+		 (h[3] ^ LE32_TO_HOST(mac1[3])));
 }
 
 /* Is the handshake meant for the relay itself, by what it claims? */
@@ -69,7 +71,7 @@ static __noinline int for_relay(struct xdp_md *ctx,
 /* Does the index belong to the relay's own tunnel? A cookie carries that of the
  * initiation that it answers. */
 static __always_inline bool own_index(const struct flow *flow,
-					     const struct relay_config *config)
+				      const struct relay_config *config)
 {
 	struct session session = {};
 
@@ -79,7 +81,7 @@ static __always_inline bool own_index(const struct flow *flow,
 
 static __noinline int known(const struct flow *flow, __be16 port)
 {
-	struct relay_known_key key = { .port = port };
+	struct relay_known_key key = {.port = port};
 
 	__builtin_memcpy(key.addr, flow->source, sizeof(key.addr));
 	return bpf_map_lookup_elem(&relay_known, &key) != NULL;
@@ -98,8 +100,9 @@ static __always_inline bool is_wgx_query(const struct flow *flow,
  * is most of the work.
  */
 static __always_inline __u32 handshake_judge(struct xdp_md *ctx,
-					const struct relay_config *config,
-					const struct flow *flow, __u32 type)
+					     const struct relay_config *config,
+					     const struct flow *flow,
+					     __u32 type)
 {
 	bool own;
 

@@ -24,7 +24,10 @@ struct way {
 	__u16 mtu;
 	__u32 ifindex;
 	__u32 ports; /* source, destination */
-	__u16 vlan[VLAN_TAGS_MAX];
+	union {
+		__u16 vlan[VLAN_TAGS_MAX];
+		__u32 vlans;
+	};
 	__u64 mac_head; /* the first twelve bytes of the frame: 8 and 4 */
 	__u32 mac_tail;
 	__u32 source4, dest4;
@@ -55,8 +58,8 @@ static __always_inline bool leg_held(const struct relay_leg *leg, __u32 seq)
 static __always_inline bool leg_fits_v4(const struct relay_leg *leg,
 					const struct iphdr *ip)
 {
-	return !((*(word32 *)(leg->addr + IPV4_AT) ^ ip->saddr) |
-		 (*(word32 *)(leg->local + IPV4_AT) ^ ip->daddr));
+	return *(word32 *)(leg->addr + IPV4_AT) == ip->saddr &&
+	       *(word32 *)(leg->local + IPV4_AT) == ip->daddr;
 }
 
 static __always_inline bool leg_fits_v6(const struct relay_leg *leg,
@@ -84,26 +87,14 @@ static __always_inline bool leg_fits(const struct relay_leg *leg,
 	return v6 ? leg_fits_v6(leg, pkt->ip6) : leg_fits_v4(leg, pkt->ip4);
 }
 
-/* Has the packet been sent by this leg to the address that serves it? */
-static __always_inline enum leg_answer
-leg_sent(const struct relay_leg *leg, const struct packet *pkt, const bool v6)
-{
-	__u32 seq = leg_begin(leg);
-	bool fits = leg_fits(leg, pkt, v6);
-
-	if (unlikely(!leg_held(leg, seq)))
-		return LEG_BUSY;
-	return fits ? LEG_YES : LEG_NO;
-}
-
 /* {port, local_port} is {destination, source} on the way out. */
 static __always_inline __u32 swap_ports(__u32 ports)
 {
 	return ports << 16 | ports >> 16;
 }
 
-/* Which addresses are wanted: those of a family that is not the leg's are of no
- * use, but taking them costs less than asking. */
+/* Which addresses to copy. Those of a family that is not the leg's are of no use,
+ * but whoever does not know the family yet takes both. */
 enum way_family {
 	WAY_V4 = 1 << 0,
 	WAY_V6 = 1 << 1,
@@ -122,8 +113,7 @@ static __always_inline void leg_copy(struct way *way,
 	way->mtu = leg->mtu;
 	way->ifindex = leg->ifindex;
 	way->ports = swap_ports(*(word32 *)&leg->port);
-	way->vlan[0] = leg->vlan[0];
-	way->vlan[1] = leg->vlan[1];
+	way->vlans = *(word32 *)leg->vlan;
 	way->mac_head = macs[0];
 	way->mac_tail = *(word32 *)&macs[1];
 	if (wanted & WAY_V4) {
@@ -138,17 +128,61 @@ static __always_inline void leg_copy(struct way *way,
 	}
 }
 
+/* Has the packet been sent by this leg to the address that serves it? */
+static __always_inline enum leg_answer
+leg_sent(const struct relay_leg *leg, const struct packet *pkt, const bool v6)
+{
+	__u32 seq = leg_begin(leg);
+	bool fits = leg_fits(leg, pkt, v6);
+
+	if (unlikely(!leg_held(leg, seq)))
+		return LEG_BUSY;
+	return fits ? LEG_YES : LEG_NO;
+}
+
 /* Where does the leg lead? LEG_NO: nobody uses it any more. */
 static __always_inline enum leg_answer leg_way(struct way *way,
-					       const struct relay_leg *leg,
-					       const enum way_family wanted)
+					       const struct relay_leg *leg)
 {
 	__u32 seq = leg_begin(leg);
 
-	leg_copy(way, leg, wanted);
+	leg_copy(way, leg, WAY_V4 | WAY_V6);
 	if (unlikely(!leg_held(leg, seq)))
 		return LEG_BUSY;
 	return way->flags & RELAY_LEG_INUSE ? LEG_YES : LEG_NO;
+}
+
+/* A resolved leg in use, of this family, without tags, wide enough. */
+static __always_inline bool leg_is_plain(const struct relay_leg *leg,
+					 __u32 ip_length, const bool v6)
+{
+	const __u16 wanted =
+		RELAY_LEG_INUSE | RELAY_LEG_RESOLVED | (v6 ? RELAY_LEG_V6 : 0);
+
+	return leg->flags == wanted && !*(word32 *)leg->vlan &&
+	       (!leg->mtu || ip_length <= leg->mtu);
+}
+
+/*
+ * Both questions in one go for the usual case: true if the packet is from's, the
+ * way to `to` is a plain one, and way is it. False may be a leg that was being
+ * written: then the questions have to be asked one by one.
+ */
+static __always_inline bool legs_take(struct way *way,
+				      const struct relay_leg *from,
+				      const struct relay_leg *to,
+				      const struct packet *pkt, __u32 ip_length,
+				      const bool v6)
+{
+	__u32 from_seq = READ_ONCE(from->seq), to_seq = READ_ONCE(to->seq);
+
+	read_barrier();
+	if (!leg_fits(from, pkt, v6) || !leg_is_plain(to, ip_length, v6))
+		return false;
+	leg_copy(way, to, v6 ? WAY_V6 : WAY_V4);
+	read_barrier();
+	return !((from_seq | to_seq) & 1) && READ_ONCE(from->seq) == from_seq &&
+	       READ_ONCE(to->seq) == to_seq;
 }
 
 /* The tags it leaves with. */

@@ -13,6 +13,7 @@
 
 #define RELAY_DEFAULT_LEGS 64
 #define RELAY_DEFAULT_BUCKETS 64
+#define RELAY_DEFAULT_COUNTS (RELAY_BUCKET_SLOTS * RELAY_DEFAULT_BUCKETS)
 #define RELAY_DEFAULT_SPILL 64
 #define RELAY_DEFAULT_KNOWN 128
 #define RELAY_LOCALS 1024
@@ -104,7 +105,7 @@ struct {
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, RELAY_DEFAULT_BUCKETS * RELAY_BUCKET_SLOTS);
+	__uint(max_entries, RELAY_DEFAULT_COUNTS);
 	__type(key, __u32);
 	__type(value, struct sluice_count);
 } relay_count SEC(".maps");
@@ -134,5 +135,12 @@ struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, RELAY_EVENT_BYTES);
 } relay_event SEC(".maps");
+
+static __always_inline const struct relay_config *config_get(void)
+{
+	__u32 zero = 0;
+
+	return bpf_map_lookup_elem(&relay_config, &zero);
+}
 
 #endif

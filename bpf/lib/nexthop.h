@@ -60,8 +60,7 @@ static __noinline __u32 nexthop_find(struct way *way, struct xdp_md *ctx,
 	if (reason != UNDECIDED)
 		return reason;
 	way->ifindex = fib.ifindex;
-	way->vlan[0] = 0;
-	way->vlan[1] = 0;
+	way->vlans = 0;
 	__builtin_memcpy(&way->mac_head, fib.dmac, ETH_ALEN);
 	__builtin_memcpy((void *)&way->mac_head + ETH_ALEN, fib.smac, 2);
 	__builtin_memcpy(&way->mac_tail, fib.smac + 2, 4);

@@ -16,7 +16,7 @@
 #include <sluice/abi.h>
 #include <sluice/reason.h>
 
-#include "lib/base.h"
+#include "lib/wg.h"
 
 /* A packet that no step has judged yet. */
 #define UNDECIDED SLUICE_REASON_COUNT
@@ -26,7 +26,6 @@ struct vlan_tag {
 	__be16 proto; /* of what follows */
 };
 
-#define VLAN_ID_MASK 0x0fff
 #define VLAN_TAGS_MAX 2
 
 struct packet {
@@ -98,6 +97,12 @@ static __always_inline __be16 parse_ethernet(struct packet *pkt,
 #define IPV4_SIMPLE 0x45 /* version 4, five words of header */
 #define IPV4_FRAGMENT 0x3fff /* more fragments, or an offset */
 
+static __always_inline bool ipv4_is_simple(const struct iphdr *ip)
+{
+	return *(const __u8 *)ip == IPV4_SIMPLE &&
+	       !(ip->frag_off & bpf_htons(IPV4_FRAGMENT));
+}
+
 static __always_inline __u32 parse_ipv4(struct packet *pkt,
 					struct cursor *cursor)
 {
@@ -105,13 +110,17 @@ static __always_inline __u32 parse_ipv4(struct packet *pkt,
 
 	if (!cursor_take(cursor, sizeof(*ip)) || ip->protocol != IPPROTO_UDP)
 		return SLUICE_REASON_foreign;
-	if (*(__u8 *)ip != IPV4_SIMPLE ||
-	    (ip->frag_off & bpf_htons(IPV4_FRAGMENT)))
+	if (!ipv4_is_simple(ip))
 		return SLUICE_REASON_not_simple;
 	pkt->v6 = false;
 	pkt->ip4 = ip;
 	pkt->ip_length = bpf_ntohs(ip->tot_len) - sizeof(*ip);
 	return UNDECIDED;
+}
+
+static __always_inline bool ipv6_has_version(const struct ipv6hdr *ip)
+{
+	return *(const __u8 *)ip >> 4 == 6;
 }
 
 static __always_inline bool is_extension(__u8 next)
@@ -134,7 +143,7 @@ static __always_inline __u32 parse_ipv6(struct packet *pkt,
 {
 	struct ipv6hdr *ip = cursor->at;
 
-	if (!cursor_take(cursor, sizeof(*ip)) || *(__u8 *)ip >> 4 != 6)
+	if (!cursor_take(cursor, sizeof(*ip)) || !ipv6_has_version(ip))
 		return SLUICE_REASON_foreign;
 	if (ip->nexthdr != IPPROTO_UDP)
 		return is_extension(ip->nexthdr) ? SLUICE_REASON_not_simple
@@ -157,7 +166,8 @@ static __always_inline __u32 parse_udp(struct packet *pkt,
 	struct udphdr *udp = cursor->at;
 	__u32 port, length;
 
-	if (!cursor_take(cursor, sizeof(*udp)) || (__s32)pkt->ip_length < (__s32)sizeof(*udp))
+	if (!cursor_take(cursor, sizeof(*udp)) ||
+	    (__s32)pkt->ip_length < (__s32)sizeof(*udp))
 		return SLUICE_REASON_foreign;
 	port = bpf_ntohs(udp->dest);
 	if (port < config->port_min || port > config->port_max)
@@ -196,6 +206,64 @@ static __always_inline __u32 parse(struct packet *pkt, struct xdp_md *ctx,
 	if (reason != UNDECIDED)
 		return reason;
 	return parse_udp(pkt, &cursor, config);
+}
+
+/* Is the whole of its header there, and is it one of data? */
+static __always_inline bool is_data(const struct packet *pkt,
+				    struct xdp_md *ctx)
+{
+	const void *message = pkt->udp + 1;
+
+	return message + sizeof(struct wg_data) <=
+		       (void *)(long)ctx->data_end &&
+	       wg_is_data(*(const word32 *)message, pkt->length);
+}
+
+/*
+ * The shape of nearly every packet: no tags, nothing odd in the IP header, data
+ * of WireGuard, all lengths in order. One bound covers what is read and every
+ * header stands at a constant place. False says only that it is not this; the
+ * port is left to whoever compares the addresses.
+ */
+static __always_inline bool ipv4_is_plain(const struct iphdr *ip)
+{
+	return ipv4_is_simple(ip) && ip->protocol == IPPROTO_UDP;
+}
+
+static __always_inline bool ipv6_is_plain(const struct ipv6hdr *ip)
+{
+	return ipv6_has_version(ip) && ip->nexthdr == IPPROTO_UDP;
+}
+
+static __always_inline bool parse_plain(struct packet *pkt, struct xdp_md *ctx,
+					const bool v6)
+{
+	const __u32 header = v6 ? sizeof(struct ipv6hdr) : sizeof(struct iphdr);
+	const __be16 proto = v6 ? bpf_htons(ETH_P_IPV6) : bpf_htons(ETH_P_IP);
+	const __u32 udp_at = ETH_HLEN + header;
+	void *data = (void *)(long)ctx->data;
+	void *end = (void *)(long)ctx->data_end;
+	__u32 udp_length, ip_length;
+
+	if (data + udp_at + sizeof(struct udphdr) + WG_DATA_MIN_LEN > end ||
+	    *(word16 *)(data + 2 * ETH_ALEN) != proto)
+		return false;
+	pkt->data = data;
+	pkt->ip4 = data + ETH_HLEN;
+	pkt->udp = data + udp_at;
+	pkt->tags = 0;
+	if (v6 ? !ipv6_is_plain(pkt->ip6) : !ipv4_is_plain(pkt->ip4))
+		return false;
+	/* With the header, so that nothing can wrap. */
+	ip_length = v6 ? bpf_ntohs(pkt->ip6->payload_len) + header
+		       : bpf_ntohs(pkt->ip4->tot_len);
+	udp_length = bpf_ntohs(pkt->udp->len);
+	pkt->ip_length = ip_length - header;
+	pkt->length = udp_length - sizeof(struct udphdr);
+	return udp_length >= sizeof(struct udphdr) + WG_DATA_MIN_LEN &&
+	       udp_length + header <= ip_length &&
+	       ip_length + ETH_HLEN <= (__u32)(end - data) &&
+	       *(word32 *)(pkt->udp + 1) == WG_WORD(WG_DATA);
 }
 
 #endif

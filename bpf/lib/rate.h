@@ -23,7 +23,8 @@ static __always_inline void rate_key_of(struct relay_rate_key *key,
 
 /* A full bucket less the packet that made it. */
 static __always_inline bool rate_start(const struct relay_rate_key *key,
-				       const struct relay_limit *limit, __u64 now)
+				       const struct relay_limit *limit,
+				       __u64 now)
 {
 	struct relay_rate fresh = {
 		.at_ns = now,
@@ -86,7 +87,7 @@ static __always_inline __u32 admit(const struct flow *flow,
 
 static __always_inline bool blocked(const struct flow *flow)
 {
-	struct relay_block_key key = { .prefixlen = 128 };
+	struct relay_block_key key = {.prefixlen = 128};
 
 	__builtin_memcpy(key.addr, flow->source, sizeof(key.addr));
 	return bpf_map_lookup_elem(&relay_block, &key);

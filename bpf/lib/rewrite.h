@@ -45,8 +45,8 @@ static __always_inline __u64 sum_leaves(const struct way *way)
 {
 	if (way->v6)
 		return sum_halves(way->source6[0]) +
-		       sum_halves(way->source6[1]) +
-		       sum_halves(way->dest6[0]) + sum_halves(way->dest6[1]);
+		       sum_halves(way->source6[1]) + sum_halves(way->dest6[0]) +
+		       sum_halves(way->dest6[1]);
 	return (__u64)way->source4 + way->dest4;
 }
 
@@ -96,7 +96,8 @@ static __always_inline bool sum_is_partial(const struct udphdr *udp, __u64 came)
 
 /* For new ports, and for addresses whose sum changed by delta. */
 static __always_inline __sum16 udp_sum_update(const struct udphdr *udp,
-					      const struct way *way, __u64 delta)
+					      const struct way *way,
+					      __u64 delta)
 {
 	return sum_update_udp(udp->check,
 			      delta + way->ports - *(const word32 *)udp);
@@ -109,7 +110,8 @@ static __always_inline __u32 udp_sum_whole(__sum16 *check,
 					   struct xdp_md *ctx)
 {
 	const struct udphdr *udp = pkt->udp;
-	__s64 sum = payload_sum(ctx, (void *)(udp + 1) - pkt->data, pkt->length);
+	__s64 sum =
+		payload_sum(ctx, (void *)(udp + 1) - pkt->data, pkt->length);
 
 	if (sum < 0)
 		return SLUICE_REASON_needs_checksum;
@@ -141,8 +143,8 @@ static __always_inline __u32 udp_sum(__sum16 *check, const struct packet *pkt,
 }
 
 /* delta is what the sum of the addresses changes by, and SUM_BIAS. */
-static __always_inline void ipv4_rewrite(struct iphdr *ip, const struct way *way,
-					 __u64 delta)
+static __always_inline void ipv4_rewrite(struct iphdr *ip,
+					 const struct way *way, __u64 delta)
 {
 	ip->check = sum_update(ip->check, delta - TTL_STEP);
 	ip->ttl--;
@@ -334,7 +336,8 @@ static __always_inline bool headers_lay(const struct headers *new,
 	void *ip;
 
 	if (data + sizeof(struct ethhdr) +
-		    VLAN_TAGS_MAX * sizeof(struct vlan_tag) > end)
+		    VLAN_TAGS_MAX * sizeof(struct vlan_tag) >
+	    end)
 		return false;
 	*(word64 *)data = new->mac_head;
 	*(word32 *)(data + 8) = new->mac_tail;

@@ -26,7 +26,7 @@ struct session {
 #else
 #define SLOT_INDEX(word) ((__u32)((word) >> 32))
 #define SLOT_FROM(word) ((__u32)(word) >> 16)
-#define SLOT_TO(word) ((__u32)(word) & 0xffff)
+#define SLOT_TO(word) ((__u32)(word)&0xffff)
 #define LE32_TO_HOST(x) __builtin_bswap32(x)
 #endif
 
@@ -77,19 +77,20 @@ static __always_inline bool session_find(struct session *session, __le32 index,
 				   config->seed_add, config->bucket_shift);
 	const struct relay_bucket *bucket =
 		bpf_map_lookup_elem(&relay_session, &at);
-	struct session spilled = {};
 	__u32 position = at * RELAY_BUCKET_SLOTS;
 	__u64 word = bucket ? session_scan(bucket, index, &position) : 0;
 
-	if (likely(word)) {
-		session->from = SLOT_FROM(word);
-		session->to = SLOT_TO(word);
-		session->count = position;
+	if (unlikely(!word)) {
+		struct session spilled = {};
+
+		if (!session_spilled(&spilled, index))
+			return false;
+		*session = spilled;
 		return true;
 	}
-	if (!session_spilled(&spilled, index))
-		return false;
-	*session = spilled;
+	session->from = SLOT_FROM(word);
+	session->to = SLOT_TO(word);
+	session->count = position;
 	return true;
 }
 

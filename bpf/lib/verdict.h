@@ -31,11 +31,11 @@ static __always_inline int verdict_action(__u32 reason)
 	return drop_reasons >> reason & 1 ? XDP_DROP : XDP_PASS;
 }
 
-static __always_inline int verdict(struct xdp_md *ctx,
-				   const struct relay_config *config,
-				   __u32 reason)
+static __always_inline int
+verdict(struct xdp_md *ctx, const struct relay_config *config, __u32 reason)
 {
-	struct sluice_count *count = bpf_map_lookup_elem(&relay_reason, &reason);
+	struct sluice_count *count =
+		bpf_map_lookup_elem(&relay_reason, &reason);
 	int action = verdict_action(reason);
 
 	if (count) {

@@ -38,6 +38,7 @@
 #define FIXTURE_SPILL 16
 #define FIXTURE_DEVICE_IN 1
 #define FIXTURE_DEVICE_OUT 2
+#define FIXTURE_CPUS_MAX 1024
 
 static struct relay_bpf *fixture;
 static int fixture_cpus;
@@ -46,16 +47,14 @@ static struct wg_mac1_key fixture_mac1_key;
 
 static const char *const fixture_reasons[] = {
 #define FIXTURE_REASON_NAME(name, verdict, text) #name,
-	SLUICE_REASONS(FIXTURE_REASON_NAME)
-};
+	SLUICE_REASONS(FIXTURE_REASON_NAME)};
 
 #define FIXTURE_IS_forward 0
 #define FIXTURE_IS_pass 1
 #define FIXTURE_IS_drop 2
 static const int fixture_fates[] = {
 #define FIXTURE_REASON_FATE(name, verdict, text) FIXTURE_IS_##verdict,
-	SLUICE_REASONS(FIXTURE_REASON_FATE)
-};
+	SLUICE_REASONS(FIXTURE_REASON_FATE)};
 
 /* Which reasons a program has met. */
 static bool fixture_met[SLUICE_REASON_COUNT];
@@ -112,7 +111,7 @@ static inline void fixture_limit(enum relay_rate_class class, uint32_t cost_ns,
 				 uint32_t burst)
 {
 	fixture_config.limit[class] =
-		(struct relay_limit){ .cost_ns = cost_ns, .burst = burst };
+		(struct relay_limit){.cost_ns = cost_ns, .burst = burst};
 	fixture_configure();
 }
 
@@ -137,8 +136,8 @@ static inline struct relay_leg fixture_leg(const char *addr, uint16_t port,
 		.port = htons(port),
 		.local_port = htons(local_port),
 		.ifindex = FIXTURE_DEVICE_IN,
-		.dmac = { 2, 0, 0, 0, 1, 1 },
-		.smac = { 2, 0, 0, 0, 1, 2 },
+		.dmac = {2, 0, 0, 0, 1, 1},
+		.smac = {2, 0, 0, 0, 1, 2},
 	};
 
 	if (fixture_is_v6(addr))
@@ -167,18 +166,18 @@ static inline void fixture_slot(uint32_t index, unsigned at, uint16_t from,
 	struct relay_bucket value;
 
 	fixture_must(!bpf_map_lookup_elem(FIXTURE_MAP(relay_session), &bucket,
-					  &value), "bucket");
-	value.slot[at] = (struct relay_slot){ .index = htole32(index),
-					      .from = from,
-					      .to = to };
+					  &value),
+		     "bucket");
+	value.slot[at] = (struct relay_slot){
+		.index = htole32(index), .from = from, .to = to};
 	fixture_put(FIXTURE_MAP(relay_session), &bucket, &value);
 }
 
 static inline void fixture_known(const char *text, uint16_t port)
 {
 	struct fixture_address address = fixture_address(text);
-	struct relay_known_key key = { .port = htons(port) };
-	struct relay_known value = { .refs = 1 };
+	struct relay_known_key key = {.port = htons(port)};
+	struct relay_known value = {.refs = 1};
 
 	memcpy(key.addr, address.bytes, 16);
 	fixture_put(FIXTURE_MAP(relay_known), &key, &value);
@@ -189,7 +188,7 @@ static inline struct relay_block_key fixture_block_key(const char *text,
 						       uint32_t prefix)
 {
 	struct fixture_address address = fixture_address(text);
-	struct relay_block_key key = { .prefixlen = prefix };
+	struct relay_block_key key = {.prefixlen = prefix};
 
 	memcpy(key.addr, address.bytes, 16);
 	return key;
@@ -204,9 +203,9 @@ struct fixture_message {
 
 static inline struct fixture_message fixture_data(uint32_t index, size_t len)
 {
-	struct fixture_message message = { .len = len };
-	struct wg_data head = { .header.type = WG_DATA,
-				.receiver = htole32(index) };
+	struct fixture_message message = {.len = len};
+	struct wg_data head = {.header.type = WG_DATA,
+			       .receiver = htole32(index)};
 
 	for (size_t i = 0; i < len; i++)
 		message.bytes[i] = i * 7 + 13;
@@ -230,13 +229,13 @@ static inline struct fixture_message fixture_handshake(uint8_t type)
 }
 
 /* From the peer of leg 1 to the relay, unless changed. */
-static inline struct packet_spec fixture_spec(const struct fixture_message *message,
-					      const char *source,
-					      const char *dest)
+static inline struct packet_spec
+fixture_spec(const struct fixture_message *message, const char *source,
+	     const char *dest)
 {
 	struct packet_spec spec = {
-		.dmac = { 2, 0, 0, 0, 0, 1 },
-		.smac = { 2, 0, 0, 0, 0, 2 },
+		.dmac = {2, 0, 0, 0, 0, 1},
+		.smac = {2, 0, 0, 0, 0, 2},
 		.v6 = fixture_is_v6(source),
 		.source_port = FIXTURE_PEER_PORT,
 		.dest_port = FIXTURE_PORT,
@@ -263,11 +262,12 @@ struct fixture_result {
 
 static inline void fixture_counts(uint64_t packets[SLUICE_REASON_COUNT])
 {
-	struct sluice_count values[fixture_cpus];
+	struct sluice_count values[FIXTURE_CPUS_MAX];
 
 	for (uint32_t i = 0; i < SLUICE_REASON_COUNT; i++) {
 		fixture_must(!bpf_map_lookup_elem(FIXTURE_MAP(relay_reason), &i,
-						  values), "reason");
+						  values),
+			     "reason");
 		packets[i] = 0;
 		for (int cpu = 0; cpu < fixture_cpus; cpu++)
 			packets[i] += values[cpu].packets;
@@ -282,7 +282,8 @@ static inline bool fixture_run_bare(struct fixture_result *result,
 		    .data_size_in = len, .data_out = result->frame,
 		    .data_size_out = sizeof(result->frame), .repeat = 1);
 
-	if (bpf_prog_test_run_opts(bpf_program__fd(fixture->progs.relay), &opts))
+	if (bpf_prog_test_run_opts(bpf_program__fd(fixture->progs.relay),
+				   &opts))
 		return false;
 	result->verdict = opts.retval;
 	result->len = opts.data_size_out;
@@ -356,10 +357,10 @@ fixture_judge(const char *file, int line, const void *frame, size_t len,
 #define fixture_judges(frame, len, want, ...) \
 	fixture_judge(__FILE__, __LINE__, frame, len, want, __VA_ARGS__)
 
-#define fixture_spec_judges(spec, want, ...)                        \
-	({                                                          \
-		uint8_t frame_[PACKET_MAX];                         \
-		size_t frame_len_ = packet_build(frame_, spec);     \
+#define fixture_spec_judges(spec, want, ...) \
+	({ \
+		uint8_t frame_[PACKET_MAX]; \
+		size_t frame_len_ = packet_build(frame_, spec); \
 		fixture_judges(frame_, frame_len_, want, __VA_ARGS__); \
 	})
 
@@ -368,11 +369,13 @@ fixture_judge(const char *file, int line, const void *frame, size_t len,
 static inline void fixture_size(void)
 {
 	fixture_cpus = libbpf_num_possible_cpus();
+	fixture_must(fixture_cpus > 0 && fixture_cpus <= FIXTURE_CPUS_MAX,
+		     "possible CPUs");
 	bpf_map__set_max_entries(fixture->maps.relay_session, FIXTURE_BUCKETS);
 	bpf_map__set_max_entries(fixture->maps.relay_spill, FIXTURE_SPILL);
-	bpf_map__set_max_entries(fixture->maps.relay_count,
-				 fixture_cpus * (8 * FIXTURE_BUCKETS +
-						 FIXTURE_SPILL));
+	bpf_map__set_max_entries(
+		fixture->maps.relay_count,
+		fixture_cpus * (8 * FIXTURE_BUCKETS + FIXTURE_SPILL));
 	bpf_map__set_max_entries(fixture->maps.relay_leg, FIXTURE_LEGS);
 	bpf_map__set_max_entries(fixture->maps.relay_leg_count, FIXTURE_LEGS);
 }
@@ -380,7 +383,7 @@ static inline void fixture_size(void)
 /* weak_order as the loader sets it on machines that reorder loads. */
 static inline void fixture_open(bool weak_order)
 {
-	struct wg_key key = { .bytes = "a public key, as good as another" };
+	struct wg_key key = {.bytes = "a public key, as good as another"};
 
 	fixture_must(!unshare(CLONE_NEWNET), "a network namespace");
 	fixture = relay_bpf__open();

@@ -10,10 +10,10 @@
 
 #define INDEX 0x80000001u
 
-static const char *const peers[2][2] = { { "192.0.2.1", "198.51.100.2" },
-					 { "2001:db8:1::1", "2001:db8:2::2" } };
-static const char *const relays[2] = { "203.0.113.1", "2001:db8::1" };
-static const size_t lengths[] = { 32, 33, 35, 112, 1452 };
+static const char *const peers[2][2] = {{"192.0.2.1", "198.51.100.2"},
+					{"2001:db8:1::1", "2001:db8:2::2"}};
+static const char *const relays[2] = {"203.0.113.1", "2001:db8::1"};
+static const size_t lengths[] = {32, 33, 35, 112, 1452};
 
 struct way {
 	bool v6_in, v6_out;
@@ -25,12 +25,12 @@ struct way {
 
 static void set_legs(const struct way *way)
 {
-	struct relay_leg from = fixture_leg(peers[way->v6_in][0],
-					    FIXTURE_PEER_PORT,
-					    relays[way->v6_in], FIXTURE_PORT);
-	struct relay_leg to = fixture_leg(peers[way->v6_out][1], 40000,
-					  relays[way->v6_out],
-					  FIXTURE_PORT + 1);
+	struct relay_leg from =
+		fixture_leg(peers[way->v6_in][0], FIXTURE_PEER_PORT,
+			    relays[way->v6_in], FIXTURE_PORT);
+	struct relay_leg to =
+		fixture_leg(peers[way->v6_out][1], 40000, relays[way->v6_out],
+			    FIXTURE_PORT + 1);
 
 	to.ifindex = way->device;
 	for (unsigned i = 0; i < way->tags_out; i++)
@@ -43,8 +43,8 @@ static void set_legs(const struct way *way)
 static struct packet_spec arriving(const struct way *way,
 				   const struct fixture_message *message)
 {
-	struct packet_spec spec = fixture_spec(message, peers[way->v6_in][0],
-					       relays[way->v6_in]);
+	struct packet_spec spec =
+		fixture_spec(message, peers[way->v6_in][0], relays[way->v6_in]);
 
 	spec.tags = way->tags_in;
 	spec.vlan[0] = 7;
@@ -64,8 +64,8 @@ static struct packet_spec leaving(const struct way *way,
 	struct fixture_address source = fixture_address(relays[way->v6_out]);
 	struct fixture_address dest = fixture_address(peers[way->v6_out][1]);
 
-	memcpy(out.dmac, (uint8_t[]){ 2, 0, 0, 0, 1, 1 }, 6);
-	memcpy(out.smac, (uint8_t[]){ 2, 0, 0, 0, 1, 2 }, 6);
+	memcpy(out.dmac, (uint8_t[]){2, 0, 0, 0, 1, 1}, 6);
+	memcpy(out.smac, (uint8_t[]){2, 0, 0, 0, 1, 2}, 6);
 	memcpy(out.source, source.bytes, 16);
 	memcpy(out.dest, dest.bytes, 16);
 	out.source_port = FIXTURE_PORT + 1;
@@ -100,7 +100,7 @@ static bool same_frame(const struct fixture_result *got,
 
 static void check_way(const struct way *way)
 {
-	static const char *const sums[] = { "whole", "no", "partial" };
+	static const char *const sums[] = {"whole", "no", "partial"};
 	struct fixture_message message = fixture_data(INDEX, way->length);
 	struct packet_spec in = arriving(way, &message);
 	struct packet_spec out = leaving(way, &in);
@@ -111,7 +111,8 @@ static void check_way(const struct way *way)
 	uint8_t frame[PACKET_MAX];
 	char name[128];
 
-	snprintf(name, sizeof(name), "%d to %d, %u to %u tags, %s sum, %zu bytes",
+	snprintf(name, sizeof(name),
+		 "%d to %d, %u to %u tags, %s sum, %zu bytes",
 		 way->v6_in ? 6 : 4, way->v6_out ? 6 : 4, way->tags_in,
 		 way->tags_out, sums[way->sum], way->length);
 	set_legs(way);
@@ -137,7 +138,7 @@ static void check_tags(struct way way)
 
 static void test_every_way(void)
 {
-	struct way way = { .device = FIXTURE_DEVICE_IN };
+	struct way way = {.device = FIXTURE_DEVICE_IN};
 
 	for (int i = 0; i < 2 * 2 * 3 * 5; i++) {
 		way.v6_in = i & 1;
@@ -147,7 +148,7 @@ static void test_every_way(void)
 		if (is_sendable(&way))
 			check_tags(way);
 	}
-	way = (struct way){ .length = 64, .device = FIXTURE_DEVICE_OUT };
+	way = (struct way){.length = 64, .device = FIXTURE_DEVICE_OUT};
 	check_tags(way);
 	way.v6_out = true;
 	check_tags(way);
@@ -156,7 +157,7 @@ static void test_every_way(void)
 /* A sum that comes to 0 is sent as 0xffff, which is the same number. */
 static void test_sum_of_zero(void)
 {
-	struct way way = { .length = 64, .device = FIXTURE_DEVICE_IN };
+	struct way way = {.length = 64, .device = FIXTURE_DEVICE_IN};
 
 	for (int i = 0; i < 4; i++) {
 		struct fixture_message message = fixture_data(INDEX, 64);
@@ -177,7 +178,8 @@ static void test_sum_of_zero(void)
 		/* Adding the checksum itself to what is summed makes it 0. */
 		packet_put16(message.bytes + 40, packet_get16(frame + at));
 		packet_build(frame, &out);
-		is_int(packet_get16(frame + at), 0xffff, "the case is the case");
+		is_int(packet_get16(frame + at), 0xffff,
+		       "the case is the case");
 		set_legs(&way);
 		fixture_run(&result, frame, packet_build(frame, &in));
 		same_frame(&result, &out, "a sum of zero");
@@ -187,7 +189,7 @@ static void test_sum_of_zero(void)
 /* Where the sum of the IPv4 header comes to all ones its checksum is 0. */
 static void test_every_id(void)
 {
-	struct way way = { .length = 32, .device = FIXTURE_DEVICE_IN };
+	struct way way = {.length = 32, .device = FIXTURE_DEVICE_IN};
 	struct fixture_message message = fixture_data(INDEX, 32);
 	unsigned wrong = 0;
 
@@ -212,7 +214,7 @@ static void test_every_id(void)
 /* What was wrong when it came must be wrong when it leaves. */
 static void test_wrong_stays_wrong(void)
 {
-	struct way way = { .length = 64, .device = FIXTURE_DEVICE_IN };
+	struct way way = {.length = 64, .device = FIXTURE_DEVICE_IN};
 	struct fixture_message message = fixture_data(INDEX, 64);
 
 	for (int i = 0; i < 4; i++) {
@@ -228,7 +230,8 @@ static void test_wrong_stays_wrong(void)
 		len = packet_build(frame, &in);
 		frame[len - 1] ^= 0x10;
 		fixture_run(&result, frame, len);
-		is_int(result.verdict, XDP_TX, "a payload with a flipped bit leaves");
+		is_int(result.verdict, XDP_TX,
+		       "a payload with a flipped bit leaves");
 		ok(!packet_sums_right(result.frame, result.len),
 		   "and its checksum still says so");
 	}
@@ -236,7 +239,7 @@ static void test_wrong_stays_wrong(void)
 
 static void test_padding(void)
 {
-	struct way way = { .length = 32, .device = FIXTURE_DEVICE_IN };
+	struct way way = {.length = 32, .device = FIXTURE_DEVICE_IN};
 	struct fixture_message message = fixture_data(INDEX, 32);
 
 	for (int i = 0; i < 4; i++) {
@@ -264,7 +267,8 @@ static struct sluice_count slot_count(uint32_t place)
 		struct sluice_count count;
 
 		fixture_must(!bpf_map_lookup_elem(FIXTURE_MAP(relay_count), &at,
-						  &count), "count");
+						  &count),
+			     "count");
 		sum.packets += count.packets;
 		sum.bytes += count.bytes;
 	}
@@ -273,10 +277,11 @@ static struct sluice_count slot_count(uint32_t place)
 
 static struct relay_leg_count leg_count(uint32_t leg)
 {
-	struct relay_leg_count counts[fixture_cpus], sum = {};
+	struct relay_leg_count counts[FIXTURE_CPUS_MAX], sum = {};
 
 	fixture_must(!bpf_map_lookup_elem(FIXTURE_MAP(relay_leg_count), &leg,
-					  counts), "leg count");
+					  counts),
+		     "leg count");
 	for (int cpu = 0; cpu < fixture_cpus; cpu++) {
 		sum.rx_packets += counts[cpu].rx_packets;
 		sum.rx_bytes += counts[cpu].rx_bytes;
@@ -313,9 +318,9 @@ static void check_counts(const struct way *way, uint32_t index, uint32_t place,
 
 static void test_counts(void)
 {
-	struct way way = { .length = 80, .device = FIXTURE_DEVICE_IN };
-	struct relay_spill spill = { .slot = { .from = 1, .to = 2 },
-				     .count = 8 * FIXTURE_BUCKETS + 5 };
+	struct way way = {.length = 80, .device = FIXTURE_DEVICE_IN};
+	struct relay_spill spill = {.slot = {.from = 1, .to = 2},
+				    .count = 8 * FIXTURE_BUCKETS + 5};
 	uint32_t index;
 
 	set_legs(&way);
@@ -333,7 +338,7 @@ static void test_counts(void)
 /* Every slot of a bucket, index 0, and stale indices in empty slots. */
 static void test_slots(void)
 {
-	struct way way = { .length = 64, .device = FIXTURE_DEVICE_IN };
+	struct way way = {.length = 64, .device = FIXTURE_DEVICE_IN};
 	struct fixture_message message = fixture_data(0, 64);
 	struct packet_spec in = arriving(&way, &message);
 
@@ -343,7 +348,8 @@ static void test_slots(void)
 	for (unsigned at = 0; at < RELAY_BUCKET_SLOTS; at++) {
 		fixture_slot(0, at, 1, 2);
 		fixture_spec_judges(&in, SLUICE_REASON_forward_tx,
-				    "index 0 in slot %u, stale ones before", at);
+				    "index 0 in slot %u, stale ones before",
+				    at);
 		fixture_slot(0, at, RELAY_LEG_NONE, 2);
 	}
 	fixture_spec_judges(&in, SLUICE_REASON_no_session,

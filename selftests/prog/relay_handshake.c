@@ -113,7 +113,7 @@ static void test_every_bit(void)
 
 static void test_own(void)
 {
-	static const char *const sources[] = { STRANGER, STRANGER6 };
+	static const char *const sources[] = {STRANGER, STRANGER6};
 
 	for (int i = 0; i < 4; i++) {
 		struct fixture_message message = random_handshake(1 + i / 2);
@@ -134,7 +134,7 @@ static void test_cookie(void)
 	struct packet_spec spec = from(&message, STRANGER);
 	uint32_t index = 0x77777;
 
-	memcpy(message.bytes + 4, &(uint32_t){ htole32(index) }, 4);
+	memcpy(message.bytes + 4, &(uint32_t){htole32(index)}, 4);
 	fixture_spec_judges(&spec, SLUICE_REASON_stranger, "a cookie");
 	fixture_slot(index, 2, 1, 2);
 	fixture_spec_judges(&spec, SLUICE_REASON_stranger,
@@ -147,13 +147,13 @@ static void test_cookie(void)
 
 static void test_known(void)
 {
-	static const char *const sources[] = { KNOWN, KNOWN6 };
+	static const char *const sources[] = {KNOWN, KNOWN6};
 
 	for (int i = 0; i < 6; i++) {
 		struct fixture_message message = fixture_handshake(1 + i / 2);
 		const char *source = sources[i % 2];
 		struct packet_spec spec = from(&message, source);
-		struct relay_known_key key = { .port = htons(FIXTURE_PEER_PORT) };
+		struct relay_known_key key = {.port = htons(FIXTURE_PEER_PORT)};
 
 		memcpy(key.addr, spec.source, 16);
 		fixture_known(source, FIXTURE_PEER_PORT);
@@ -208,10 +208,11 @@ static void test_blocked(void)
 
 static void test_query(void)
 {
-	struct fixture_message message = { .bytes = { 0x31 }, .len = 32 };
+	struct fixture_message message = {.bytes = {0x31}, .len = 32};
 	struct packet_spec spec = from(&message, STRANGER);
 
-	fixture_spec_judges(&spec, SLUICE_REASON_bad_shape, "a query, not wanted");
+	fixture_spec_judges(&spec, SLUICE_REASON_bad_shape,
+			    "a query, not wanted");
 	fixture_config.flags = RELAY_WGX_COMPAT;
 	fixture_limit(RELAY_RATE_STRANGER, NEVER, 1);
 	fixture_spec_judges(&spec, SLUICE_REASON_wgx_query, "a padded query");
@@ -220,7 +221,8 @@ static void test_query(void)
 	fixture_spec_judges(&spec, SLUICE_REASON_bad_shape,
 			    "a query shorter than its answer");
 	spec.length = 1;
-	fixture_spec_judges(&spec, SLUICE_REASON_bad_shape, "a query of a byte");
+	fixture_spec_judges(&spec, SLUICE_REASON_bad_shape,
+			    "a query of a byte");
 	fixture_config.flags = 0;
 	fixture_limit(RELAY_RATE_STRANGER, 0, 0);
 }
@@ -242,14 +244,15 @@ static void test_rates(void)
 	struct packet_spec spec;
 
 	sign(&message);
-	for (int class = 0; class < RELAY_RATE_CLASSES; class++)
+	for (int class = 0; class < RELAY_RATE_CLASSES; class ++)
 		fixture_limit(class, NEVER, 3 + class);
 	fixture_known(KNOWN, FIXTURE_PEER_PORT);
 	fixture_known(KNOWN, 0);
 	spec = from(&message, "192.0.2.10");
 	check_burst(&spec, SLUICE_REASON_handshake_own, 3, "a stranger");
 	spec.source_port++;
-	fixture_spec_judges(&spec, SLUICE_REASON_rate_limited, "its other port");
+	fixture_spec_judges(&spec, SLUICE_REASON_rate_limited,
+			    "its other port");
 	spec = from(&message, "192.0.2.11");
 	check_burst(&spec, SLUICE_REASON_handshake_own, 3, "the next address");
 	spec = from(&message, KNOWN);
@@ -266,7 +269,8 @@ static void test_rates(void)
 	fixture_spec_judges(&spec, SLUICE_REASON_handshake_own, "the next /64");
 	fixture_limit(RELAY_RATE_STRANGER, NEVER, 0);
 	spec = from(&message, "192.0.2.12");
-	fixture_spec_judges(&spec, SLUICE_REASON_rate_limited, "no burst at all");
+	fixture_spec_judges(&spec, SLUICE_REASON_rate_limited,
+			    "no burst at all");
 }
 
 /* A millisecond a packet: after an empty bucket one comes back. */
@@ -274,7 +278,7 @@ static void test_refill(void)
 {
 	struct fixture_message message = random_handshake(WG_INITIATION);
 	struct packet_spec spec = from(&message, "192.0.2.20");
-	struct timespec pause = { .tv_nsec = 30 * 1000 * 1000 };
+	struct timespec pause = {.tv_nsec = 30 * 1000 * 1000};
 	uint8_t frame[PACKET_MAX];
 	size_t len;
 	struct fixture_result result;
@@ -292,14 +296,14 @@ static void test_refill(void)
 	nanosleep(&pause, NULL);
 	fixture_judges(frame, len, SLUICE_REASON_handshake_own,
 		       "after more than the cost of a packet");
-	nanosleep(&(struct timespec){ .tv_nsec = 200 * 1000 * 1000 }, NULL);
+	nanosleep(&(struct timespec){.tv_nsec = 200 * 1000 * 1000}, NULL);
 	admitted = 0;
 	for (int i = 0; i < 10; i++) {
 		fixture_run(&result, frame, len);
 		admitted += result.verdict == XDP_PASS;
 	}
-	ok(admitted >= 2 && admitted < 10, "a rest fills no more than the burst (%d)",
-	   admitted);
+	ok(admitted >= 2 && admitted < 10,
+	   "a rest fills no more than the burst (%d)", admitted);
 	fixture_limit(RELAY_RATE_STRANGER, 0, 0);
 }
 
@@ -352,7 +356,8 @@ static void test_events(void)
 	for (int i = 0; i < 10; i++)
 		fixture_spec_judges(&spec, SLUICE_REASON_no_session, "again");
 	ring_buffer__consume(ring);
-	ok(events <= fixture_cpus, "at most one an interval and CPU (%d)", events);
+	ok(events <= fixture_cpus, "at most one an interval and CPU (%d)",
+	   events);
 	fixture_config.event_interval_ns = 0;
 	fixture_configure();
 	events = 0;

@@ -38,12 +38,12 @@ static void set_up(void)
 				      FIXTURE_PORT),
 		[LEG_6] = fixture_leg(PEER6, FIXTURE_PEER_PORT, RELAY6,
 				      FIXTURE_PORT),
-		[LEG_TO_4] = fixture_leg("198.51.100.2", 40000, RELAY,
-					 FIXTURE_PORT),
+		[LEG_TO_4] =
+			fixture_leg("198.51.100.2", 40000, RELAY, FIXTURE_PORT),
 		[LEG_TO_6] = fixture_leg("2001:db8:2::2", 40000, RELAY6,
 					 FIXTURE_PORT),
-		[LEG_TAGGED] = fixture_leg("198.51.100.3", 40000, RELAY,
-					   FIXTURE_PORT),
+		[LEG_TAGGED] =
+			fixture_leg("198.51.100.3", 40000, RELAY, FIXTURE_PORT),
 		[LEG_TAGGED_6] = fixture_leg("2001:db8:2::3", 40000, RELAY6,
 					     FIXTURE_PORT),
 	};
@@ -103,7 +103,8 @@ static size_t noise(uint8_t *frame)
 	for (size_t i = 0; i < len; i++)
 		frame[i] = draw(256);
 	if (draw(2))
-		memcpy(frame + 12, draw(2) ? "\x08\x00\x45" : "\x86\xdd\x60", 3);
+		memcpy(frame + 12, draw(2) ? "\x08\x00\x45" : "\x86\xdd\x60",
+		       3);
 	return len;
 }
 
@@ -144,8 +145,8 @@ static void look(const uint8_t *frame, size_t len)
 
 	fixture_must(fixture_run_bare(&result, frame, len), "test run");
 	if (result.verdict == XDP_PASS || result.verdict == XDP_DROP) {
-		seen.changed += result.len != len ||
-				memcmp(result.frame, frame, len);
+		seen.changed +=
+			result.len != len || memcmp(result.frame, frame, len);
 		return;
 	}
 	seen.aborted += result.verdict != XDP_TX;
@@ -192,14 +193,14 @@ static void check_cuts(const struct packet_spec *spec, const char *name)
 		fixture_must(fixture_run_bare(&result, frame, len), "test run");
 		sent += result.verdict != XDP_PASS &&
 			result.verdict != XDP_DROP;
-		changed += result.len != len ||
-			   memcmp(result.frame, frame, len);
+		changed +=
+			result.len != len || memcmp(result.frame, frame, len);
 	}
 	is_int(sent, 0, "%s: no part of it is forwarded", name);
 	is_int(changed, 0, "%s: no part of it is changed", name);
 	fixture_must(fixture_run_bare(&result, frame, whole), "test run");
-	is_int(result.verdict, spec->length == WG_INITIATION_LEN ? XDP_DROP
-								 : XDP_TX,
+	is_int(result.verdict,
+	       spec->length == WG_INITIATION_LEN ? XDP_DROP : XDP_TX,
 	       "%s: the whole is what it is", name);
 }
 
@@ -210,7 +211,8 @@ static void test_cuts(void)
 
 	for (int i = 0; i < 2 * 4 * 3; i++) {
 		uint16_t from = LEG_4 + (i & 1), to = LEG_TO_4 + i / 2 % 4;
-		struct fixture_message message = fixture_data(256 * from + to, 64);
+		struct fixture_message message =
+			fixture_data(256 * from + to, 64);
 		struct packet_spec spec =
 			fixture_spec(&message, from == LEG_6 ? PEER6 : PEER,
 				     from == LEG_6 ? RELAY6 : RELAY);

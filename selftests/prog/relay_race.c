@@ -19,21 +19,28 @@
 static struct relay_leg ways[2];
 static atomic_bool stopped;
 
-/* As the agent does it: odd, the fields, even. */
+/*
+ * As the agent does it: odd, the fields, even. By words, so that a whole change
+ * may fall between two looks of a reader; and now and then a rest, with either
+ * way in place.
+ */
 static void *writer(void *arg)
 {
-	struct relay_leg *leg = arg;
-	_Atomic uint32_t *seq = (void *)&leg->seq;
-	volatile uint8_t *to = (void *)leg;
+	volatile uint64_t *to = arg;
+	_Atomic uint32_t *seq = arg;
 
 	for (unsigned i = 0; !atomic_load(&stopped); i++) {
-		const uint8_t *from = (const void *)&ways[i & 1];
+		const struct relay_leg *way = &ways[i & 1];
+		uint64_t words[sizeof(*way) / 8];
 
+		memcpy(words, way, sizeof(*way));
 		atomic_fetch_add(seq, 1);
-		for (size_t at = sizeof(*seq); at < sizeof(*leg); at++)
-			to[at] = from[at];
+		((volatile uint16_t *)to)[2] = way->flags;
+		((volatile uint16_t *)to)[3] = way->mtu;
+		for (unsigned at = 1; at < sizeof(words) / 8; at++)
+			to[at] = words[at];
 		atomic_fetch_add(seq, 1);
-		if (!(i & 15))
+		if (i % 17 == 0)
 			usleep(1);
 	}
 	return NULL;
@@ -96,8 +103,8 @@ int main(void)
 	struct fixture_message message = fixture_data(INDEX, 64);
 	struct packet_spec in = fixture_spec(&message, PEER, RELAY);
 	size_t size = FIXTURE_LEGS * sizeof(struct relay_leg);
-	struct relay_leg from = fixture_leg(PEER, FIXTURE_PEER_PORT, RELAY,
-					    FIXTURE_PORT);
+	struct relay_leg from =
+		fixture_leg(PEER, FIXTURE_PEER_PORT, RELAY, FIXTURE_PORT);
 	struct relay_leg *legs;
 	pthread_t thread;
 
@@ -110,7 +117,8 @@ int main(void)
 	legs = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED,
 		    FIXTURE_MAP(relay_leg), 0);
 	fixture_must(legs != MAP_FAILED, "mmap");
-	fixture_must(!pthread_create(&thread, NULL, writer, &legs[2]), "thread");
+	fixture_must(!pthread_create(&thread, NULL, writer, &legs[2]),
+		     "thread");
 	run(&in);
 	atomic_store(&stopped, true);
 	pthread_join(thread, NULL);

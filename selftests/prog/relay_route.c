@@ -44,10 +44,10 @@ static const char *const commands[] = {
 
 static void set_up(void)
 {
-	struct relay_leg from = fixture_leg(PEER, FIXTURE_PEER_PORT, RELAY,
-					    FIXTURE_PORT);
-	struct relay_leg from6 = fixture_leg(PEER6, FIXTURE_PEER_PORT, RELAY6,
-					     FIXTURE_PORT);
+	struct relay_leg from =
+		fixture_leg(PEER, FIXTURE_PEER_PORT, RELAY, FIXTURE_PORT);
+	struct relay_leg from6 =
+		fixture_leg(PEER6, FIXTURE_PEER_PORT, RELAY6, FIXTURE_PORT);
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)
 		fixture_must(!system(commands[i]), commands[i]);
@@ -68,21 +68,21 @@ struct row {
 };
 
 static const struct row rows[] = {
-	{ "198.51.100.2", 64, SLUICE_REASON_forward_redirect },
-	{ "198.51.100.2", 1400 - 28, SLUICE_REASON_forward_redirect },
-	{ "198.51.100.2", 1400 - 27, SLUICE_REASON_too_big },
-	{ "198.51.101.2", 64, SLUICE_REASON_no_neighbour },
-	{ "198.51.102.2", 64, SLUICE_REASON_no_route },
-	{ "198.51.103.2", 64, SLUICE_REASON_no_route },
-	{ "198.51.104.2", 64, SLUICE_REASON_no_route },
-	{ "10.99.99.99", 64, SLUICE_REASON_no_neighbour },
-	{ "2001:db8:2::2", 64, SLUICE_REASON_forward_redirect },
-	{ "2001:db8:2::2", 1400 - 48, SLUICE_REASON_forward_redirect },
-	{ "2001:db8:2::2", 1400 - 47, SLUICE_REASON_too_big },
-	{ "2001:db8:3::2", 64, SLUICE_REASON_no_neighbour },
-	{ "2001:db8:4::2", 64, SLUICE_REASON_no_route },
-	{ "2001:db8:5::2", 64, SLUICE_REASON_no_route },
-	{ "2001:db8:6::2", 64, SLUICE_REASON_no_route },
+	{"198.51.100.2", 64, SLUICE_REASON_forward_redirect},
+	{"198.51.100.2", 1400 - 28, SLUICE_REASON_forward_redirect},
+	{"198.51.100.2", 1400 - 27, SLUICE_REASON_too_big},
+	{"198.51.101.2", 64, SLUICE_REASON_no_neighbour},
+	{"198.51.102.2", 64, SLUICE_REASON_no_route},
+	{"198.51.103.2", 64, SLUICE_REASON_no_route},
+	{"198.51.104.2", 64, SLUICE_REASON_no_route},
+	{"10.99.99.99", 64, SLUICE_REASON_no_neighbour},
+	{"2001:db8:2::2", 64, SLUICE_REASON_forward_redirect},
+	{"2001:db8:2::2", 1400 - 48, SLUICE_REASON_forward_redirect},
+	{"2001:db8:2::2", 1400 - 47, SLUICE_REASON_too_big},
+	{"2001:db8:3::2", 64, SLUICE_REASON_no_neighbour},
+	{"2001:db8:4::2", 64, SLUICE_REASON_no_route},
+	{"2001:db8:5::2", 64, SLUICE_REASON_no_route},
+	{"2001:db8:6::2", 64, SLUICE_REASON_no_route},
 };
 
 static struct packet_spec arriving(const struct fixture_message *message,
@@ -97,9 +97,8 @@ static void check_row(const struct row *row, bool v6_in)
 	uint32_t index = 0x44 + 0x20 * v6_in + 2 * v6_out;
 	struct fixture_message message = fixture_data(index, row->length);
 	struct packet_spec spec = arriving(&message, v6_in);
-	struct relay_leg leg = fixture_leg(row->to, 40000,
-					   v6_out ? RELAY6 : RELAY,
-					   FIXTURE_PORT);
+	struct relay_leg leg = fixture_leg(
+		row->to, 40000, v6_out ? RELAY6 : RELAY, FIXTURE_PORT);
 
 	leg.flags &= ~RELAY_LEG_RESOLVED;
 	leg.vlan[0] = 9; /* not valid, like the rest of the next hop */
@@ -112,8 +111,8 @@ static void check_row(const struct row *row, bool v6_in)
 /* The frame carries the next hop that the kernel knows. */
 static void check_frame(bool v6_in, bool v6_out)
 {
-	struct row row = { v6_out ? "2001:db8:2::2" : "198.51.100.2", 64,
-			   SLUICE_REASON_forward_redirect };
+	struct row row = {v6_out ? "2001:db8:2::2" : "198.51.100.2", 64,
+			  SLUICE_REASON_forward_redirect};
 	uint32_t index = 0x44 + 0x20 * v6_in + 2 * v6_out;
 	struct fixture_message message = fixture_data(index, 64);
 	struct packet_spec spec = arriving(&message, v6_in);
@@ -132,7 +131,7 @@ static void check_frame(bool v6_in, bool v6_out)
 /* Redirected to the device that was named, and answered where it came from. */
 static void test_device(void)
 {
-	struct row row = { "198.51.100.2", 64, SLUICE_REASON_forward_tx };
+	struct row row = {"198.51.100.2", 64, SLUICE_REASON_forward_tx};
 	struct relay_leg leg = fixture_leg(row.to, 40000, RELAY, FIXTURE_PORT);
 	struct fixture_message message = fixture_data(INDEX_4TO4, 64);
 	struct packet_spec spec = arriving(&message, false);
@@ -148,8 +147,10 @@ static void test_device(void)
 }
 
 static const enum sluice_reason covered[] = {
-	SLUICE_REASON_forward_redirect, SLUICE_REASON_no_neighbour,
-	SLUICE_REASON_too_big,		SLUICE_REASON_no_route,
+	SLUICE_REASON_forward_redirect,
+	SLUICE_REASON_no_neighbour,
+	SLUICE_REASON_too_big,
+	SLUICE_REASON_no_route,
 };
 
 int main(void)
