@@ -27,7 +27,8 @@ struct ini_item {
 	const char *value; /* NULL: a header */
 	unsigned int line, column, value_column;
 };
-typedef int (*ini_fn)(void *ctx, const struct ini_item *item, struct ini_error *error);
+typedef int (*ini_fn)(void *ctx, const struct ini_item *item,
+		      struct ini_error *error);
 
 /* 0, or -EINVAL with *error filled. Lines over 4095 bytes, NUL bytes and
  * control characters are errors. text need not be NUL-terminated. */
@@ -35,6 +36,7 @@ int ini_parse(const char *text, size_t len, ini_fn fn, void *ctx,
 	      struct ini_error *error);
 
 /* The name that a misspelt one probably meant, or NULL if none is near. */
-const char *ini_nearest(const char *name, const char *const *names, size_t count);
+const char *ini_nearest(const char *name, const char *const *names,
+			size_t count);
 
 #endif

@@ -10,6 +10,7 @@
 #ifndef SLUICE_RELAY_OUTCOME_H
 #define SLUICE_RELAY_OUTCOME_H
 
+/* clang-format off */
 #define RELAY_OUTCOMES(X)                                                              \
 	/* handshakes on their way through */                                          \
 	X(initiation_forwarded, "was forwarded, and no answer has come")               \
@@ -68,12 +69,13 @@
 	X(echo, "a ping of the relay")                                                 \
 	X(control_malformed, "a command that is not well formed")                      \
 	X(inner_ignored, "a packet in the tunnel that is for nobody")
+/* clang-format on */
 
 enum relay_outcome {
 #define RELAY_OUTCOME_ENUM(name, text) RELAY_OUTCOME_##name,
 	RELAY_OUTCOMES(RELAY_OUTCOME_ENUM)
 #undef RELAY_OUTCOME_ENUM
-	RELAY_OUTCOME_COUNT,
+		RELAY_OUTCOME_COUNT,
 };
 
 extern const char *const relay_outcome_names[RELAY_OUTCOME_COUNT];

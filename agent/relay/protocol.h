@@ -28,10 +28,12 @@ struct relay_inner {
 };
 /* 0; -EBADMSG if a length, version, checksum or protocol is not right. Trailing
  * bytes after the inner IP length (WireGuard's padding) are ignored. */
-int relay_inner_parse(struct relay_inner *inner, const void *packet, size_t len);
+int relay_inner_parse(struct relay_inner *inner, const void *packet,
+		      size_t len);
 /* Builds the answer's packet, checksums included; payload may already stand in
  * its place. Its length, -EMSGSIZE, or -EINVAL for addresses of two families. */
-int relay_inner_build(void *packet, size_t size, const struct relay_inner *inner);
+int relay_inner_build(void *packet, size_t size,
+		      const struct relay_inner *inner);
 
 /* ---- our own protocol: a list of keys, versioned, in chunks, acknowledged ---- */
 
@@ -44,13 +46,15 @@ enum relay_message_kind {
 enum relay_list_result {
 	RELAY_LIST_MORE = 0, /* this chunk is in, others are missing */
 	RELAY_LIST_DONE = 1, /* the list of this version is in force */
-	RELAY_LIST_STALE = 2, /* a list of this or a newer version is in force */
+	RELAY_LIST_STALE =
+		2, /* a list of this or a newer version is in force */
 	RELAY_LIST_REFUSED = 3, /* too long, or not allowed */
 };
 
 struct relay_message {
 	enum relay_message_kind kind;
-	uint64_t version; /* grows with every list: wall clock ms of its writing */
+	uint64_t
+		version; /* grows with every list: wall clock ms of its writing */
 	uint16_t chunk, chunks; /* this one of how many */
 	uint16_t key_count; /* in this chunk */
 	struct wg_key keys[RELAY_CHUNK_KEYS];
@@ -58,9 +62,11 @@ struct relay_message {
 	uint64_t nonce; /* request's, echoed by the answer */
 };
 /* 0; -EBADMSG (not this protocol or malformed), -EPROTONOSUPPORT (newer). */
-int relay_message_parse(struct relay_message *message, const void *data, size_t len);
+int relay_message_parse(struct relay_message *message, const void *data,
+			size_t len);
 /* Its length, or -EMSGSIZE. */
-int relay_message_build(void *data, size_t size, const struct relay_message *message);
+int relay_message_build(void *data, size_t size,
+			const struct relay_message *message);
 
 /* Collects the chunks of one list. Zero-initialised is empty. */
 struct relay_assembly {
@@ -77,7 +83,8 @@ struct relay_assembly {
  * order, duplicates removed) and *count are the whole list and the assembly is
  * empty again. A newer version starts over; out of memory is REFUSED.
  */
-enum relay_list_result relay_assembly_take(struct relay_assembly *assembly, uint64_t current,
+enum relay_list_result relay_assembly_take(struct relay_assembly *assembly,
+					   uint64_t current,
 					   const struct relay_message *chunk,
 					   struct wg_key **keys, size_t *count);
 void relay_assembly_clear(struct relay_assembly *assembly);
@@ -90,10 +97,12 @@ struct relay_wgx_request {
 	size_t key_count;
 	struct wg_key keys[RELAY_WGX_KEYS_MAX];
 };
-int relay_wgx_parse(struct relay_wgx_request *request, const void *data, size_t len);
+int relay_wgx_parse(struct relay_wgx_request *request, const void *data,
+		    size_t len);
 /* The six-byte answer. */
 #define RELAY_WGX_REPLY_LEN 6
-void relay_wgx_reply(uint8_t reply[RELAY_WGX_REPLY_LEN], uint32_t request_id, bool ok);
+void relay_wgx_reply(uint8_t reply[RELAY_WGX_REPLY_LEN], uint32_t request_id,
+		     bool ok);
 /* True for the public key query: one byte 0x31, here padded by the asker to 32
  * bytes so that the answer is no larger than the question. */
 bool relay_wgx_is_query(const void *data, size_t len);

@@ -20,7 +20,8 @@ enum relay_xdp_mode { RELAY_XDP_NATIVE, RELAY_XDP_GENERIC, RELAY_XDP_AUTO };
 
 struct relay_settings {
 	struct wg_key private_key; /* PrivateKey or PrivateKeyFile */
-	char interfaces[RELAY_INTERFACES_MAX][IF_NAMESIZE]; /* Interface = a, b */
+	char interfaces[RELAY_INTERFACES_MAX]
+		       [IF_NAMESIZE]; /* Interface = a, b */
 	size_t interface_count;
 	uint16_t port_min, port_max; /* ListenPort = 8787 or 8787-8794 */
 	bool allow_all; /* AllowedPublicKeys = all */

@@ -10,7 +10,7 @@
 
 int main(int argc, char **argv)
 {
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	char buf[4096];
 	ssize_t len;

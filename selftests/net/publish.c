@@ -26,8 +26,8 @@ static uint64_t clock_ns(clockid_t id)
 
 static int open_socket(const char *address)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET,
-				  .sin_port = htons(RELAY_CONTROL_PORT) };
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_port = htons(RELAY_CONTROL_PORT)};
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
 	if (inet_pton(AF_INET, address, &to.sin_addr) != 1 ||
@@ -45,9 +45,10 @@ static void run(struct list_client *client, int fd)
 
 	for (;;) {
 		uint64_t now = clock_ns(CLOCK_MONOTONIC), due;
-		struct pollfd pfd = { .fd = fd, .events = POLLIN };
+		struct pollfd pfd = {.fd = fd, .events = POLLIN};
 
-		while ((len = list_client_next(client, now, buf, sizeof(buf))) > 0)
+		while ((len = list_client_next(client, now, buf, sizeof(buf))) >
+		       0)
 			if (send(fd, buf, len, 0) < 0 && errno != ECONNREFUSED)
 				perror("send");
 		if (client->state != LIST_CLIENT_BUSY)
@@ -61,8 +62,8 @@ static void run(struct list_client *client, int fd)
 
 int main(int argc, char **argv)
 {
-	static const char *const state[] = { "busy", "done", "stale", "refused",
-					     "silent" };
+	static const char *const state[] = {"busy", "done", "stale", "refused",
+					    "silent"};
 	uint64_t version = clock_ns(CLOCK_REALTIME) / 1000000, nonce;
 	struct list_client client;
 	struct wg_key *keys;

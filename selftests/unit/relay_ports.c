@@ -112,7 +112,8 @@ static void test_dead_port(void)
 	sim_run(sim, 10 * SIM_S);
 	is_int(sim_live(sim), 2, "the hub is on its third port");
 	sim_run(sim, 5 * SIM_S);
-	sim_node_up(&sim->node[0]); /* its keepalive goes to the first port again */
+	sim_node_up(
+		&sim->node[0]); /* its keepalive goes to the first port again */
 	sim_run(sim, 20 * SIM_S);
 	sim->node[0].opened[2] = false;
 	wg_peer_remove(sim->node[1].tunnel,

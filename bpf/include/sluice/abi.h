@@ -107,7 +107,8 @@ struct relay_spill {
 enum relay_leg_flags {
 	RELAY_LEG_INUSE = 1 << 0,
 	RELAY_LEG_V6 = 1 << 1, /* the outer family */
-	RELAY_LEG_RESOLVED = 1 << 2, /* ifindex, dmac, smac, vlan, mtu are valid */
+	RELAY_LEG_RESOLVED =
+		1 << 2, /* ifindex, dmac, smac, vlan, mtu are valid */
 };
 
 struct relay_leg {
@@ -216,7 +217,7 @@ enum relay_config_flags {
 struct relay_config {
 	__u64 seed_mul; /* odd */
 	__u64 seed_add;
-	__u32 bucket_shift; /* 64 - log2(buckets) */
+	__u32 bucket_count; /* entries of relay_session */
 	__u32 count_stride; /* entries of relay_count a CPU */
 	__u32 flags; /* enum relay_config_flags */
 	__u16 port_min; /* host order, inclusive */
@@ -234,12 +235,13 @@ SLUICE_ASSERT(sizeof(struct relay_config) == 128, "two cache lines");
 
 /*
  * Which bucket an index belongs to: multiply-shift hashing (Dietzfelbinger et
- * al., 1997), universal for a random odd multiplier. shift is 1 to 63.
+ * al., 1997), universal for a random odd multiplier, and the upper half of the
+ * result scaled to the number of buckets, which need not be a power of two.
  */
 static inline __u64 relay_bucket_of(__u32 index, __u64 seed_mul, __u64 seed_add,
-				    __u32 shift)
+				    __u32 bucket_count)
 {
-	return (index * seed_mul + seed_add) >> (shift & 63);
+	return ((index * seed_mul + seed_add) >> 32) * bucket_count >> 32;
 }
 
 /* relay_event: ring buffer of sampled drops, for `sluice relay monitor`. */

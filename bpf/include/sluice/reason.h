@@ -11,6 +11,7 @@
 #ifndef SLUICE_REASON_H
 #define SLUICE_REASON_H
 
+/* clang-format off */
 #define SLUICE_REASONS(X)                                                                        \
 	X(forward_tx, forward, "was forwarded out of the device it came in by")                  \
 	X(forward_redirect, forward, "was forwarded out of another device")                      \
@@ -38,12 +39,13 @@
 	X(loop, drop, "would be sent to the relay itself")                                       \
 	X(no_route, drop, "has a destination that the host has no route to")                     \
 	X(broken, drop, "failed after it was rewritten")
+/* clang-format on */
 
 enum sluice_reason {
 #define SLUICE_REASON_ENUM(name, verdict, text) SLUICE_REASON_##name,
 	SLUICE_REASONS(SLUICE_REASON_ENUM)
 #undef SLUICE_REASON_ENUM
-	SLUICE_REASON_COUNT,
+		SLUICE_REASON_COUNT,
 };
 
 #endif

@@ -72,6 +72,7 @@ struct wg_data {
 _Static_assert(sizeof(struct wg_initiation) == WG_INITIATION_LEN, "type 1");
 _Static_assert(sizeof(struct wg_response) == WG_RESPONSE_LEN, "type 2");
 _Static_assert(sizeof(struct wg_cookie) == WG_COOKIE_LEN, "type 3");
-_Static_assert(sizeof(struct wg_data) + WG_TAG_LEN == WG_DATA_MIN_LEN, "type 4");
+_Static_assert(sizeof(struct wg_data) + WG_TAG_LEN == WG_DATA_MIN_LEN,
+	       "type 4");
 
 #endif
