@@ -2,17 +2,19 @@
 /*
  * Sends what an attacker would, over a raw IPv4 socket, with any source:
  *
- *	forge [-s ADDRESS:PORT] [-n COUNT] [-r PER-SECOND] ADDRESS:PORT WHAT
+ *	forge [-o] [-s ADDRESS:PORT] [-n COUNT] [-r PER-SECOND] ADDRESS:PORT WHAT
  *
  *	data INDEX LENGTH          type 4 with a receiver index (hex)
- *	initiation KEY             type 1, random, mac1 for a public key
- *	response KEY RECEIVER      type 2, random, mac1 for a public key
+ *	initiation KEY [SENDER]    type 1, random, mac1 for a public key
+ *	response KEY RECEIVER [SENDER]
+ *	                           type 2, random, mac1 for a public key
  *	cookie RECEIVER            type 3, random
  *	shape TYPE LENGTH RESERVED any type, length and bytes 1 to 3 (hex)
  *	file PATH TYPE [LAST]      the payload of a captured datagram of a type
  *	                           (pcap, Ethernet, IPv4), the first or the last
  *
- * -n 0 sends until it is ended. Prints how many it sent.
+ * -n 0 sends until it is ended. -o: with an IP option, one that does nothing.
+ * Prints how many it sent.
  */
 #include <arpa/inet.h>
 #include <netinet/ip.h>
@@ -52,7 +54,7 @@ static void die(const char *what)
 
 static struct sockaddr_in endpoint(const char *text)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET };
+	struct sockaddr_in to = {.sin_family = AF_INET};
 	char host[64];
 	char *colon;
 
@@ -88,17 +90,31 @@ static size_t finish(struct datagram *d, const struct sockaddr_in *from,
 {
 	uint32_t pseudo;
 
-	d->ip = (struct iphdr){ .version = 4, .ihl = 5, .ttl = 64,
-				.protocol = IPPROTO_UDP,
-				.saddr = from->sin_addr.s_addr,
-				.daddr = to->sin_addr.s_addr,
-				.tot_len = htons(28 + len) };
-	d->udp = (struct udphdr){ .source = from->sin_port,
-				  .dest = to->sin_port,
-				  .len = htons(8 + len) };
+	d->ip = (struct iphdr){.version = 4,
+			       .ihl = 5,
+			       .ttl = 64,
+			       .protocol = IPPROTO_UDP,
+			       .saddr = from->sin_addr.s_addr,
+			       .daddr = to->sin_addr.s_addr,
+			       .tot_len = htons(28 + len)};
+	d->udp = (struct udphdr){.source = from->sin_port,
+				 .dest = to->sin_port,
+				 .len = htons(8 + len)};
 	pseudo = sum(&d->ip.saddr, 8, IPPROTO_UDP + 8 + len);
 	d->udp.check = fold(sum(&d->udp, 8 + len, pseudo));
 	return 28 + len;
+}
+
+/* Four bytes of IPOPT_NOOP between the IP header and the rest. */
+static size_t add_options(struct datagram *d, size_t len)
+{
+	uint8_t *options = (uint8_t *)&d->udp;
+
+	memmove(options + 4, options, len - sizeof(d->ip));
+	memset(options, 1, 4);
+	d->ip.ihl++;
+	d->ip.tot_len = htons(len + 4);
+	return len + 4;
 }
 
 static void put32(uint8_t *to, const char *hex)
@@ -158,13 +174,17 @@ static size_t message(uint8_t *out, int argc, char **argv)
 		put32(out + 4, argv[1]);
 		return atoi(argv[2]);
 	}
-	if (!strcmp(kind, "initiation") && argc == 2) {
+	if (!strcmp(kind, "initiation") && (argc == 2 || argc == 3)) {
 		out[0] = WG_INITIATION;
+		if (argc == 3)
+			put32(out + 4, argv[2]);
 		add_mac1(out, WG_INITIATION_LEN, argv[1]);
 		return WG_INITIATION_LEN;
 	}
-	if (!strcmp(kind, "response") && argc == 3) {
+	if (!strcmp(kind, "response") && (argc == 3 || argc == 4)) {
 		out[0] = WG_RESPONSE;
+		if (argc == 4)
+			put32(out + 4, argv[3]);
 		put32(out + 8, argv[2]);
 		add_mac1(out, WG_RESPONSE_LEN, argv[1]);
 		return WG_RESPONSE_LEN;
@@ -188,15 +208,19 @@ static size_t message(uint8_t *out, int argc, char **argv)
 
 int main(int argc, char **argv)
 {
-	struct sockaddr_in from = { .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-				    .sin_port = htons(40000) }, to;
+	struct sockaddr_in from = {.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+				   .sin_port = htons(40000)},
+			   to;
 	unsigned long count = 1, rate = 0, sent;
 	struct datagram d;
 	struct timespec pause;
+	bool options = false;
 	int fd, opt;
 
-	while ((opt = getopt(argc, argv, "+s:n:r:")) != -1) {
-		if (opt == 's')
+	while ((opt = getopt(argc, argv, "+os:n:r:")) != -1) {
+		if (opt == 'o')
+			options = true;
+		else if (opt == 's')
 			from = endpoint(optarg);
 		else if (opt == 'n')
 			count = strtoul(optarg, NULL, 10);
@@ -213,12 +237,16 @@ int main(int argc, char **argv)
 		die("a raw socket needs root");
 	signal(SIGTERM, end);
 	signal(SIGINT, end);
-	pause = (struct timespec){ .tv_nsec = rate ? 1000000000 / rate : 0 };
+	pause = (struct timespec){.tv_nsec = rate ? 1000000000 / rate : 0};
 	for (sent = 0; !ended && (!count || sent < count); sent++) {
-		size_t len = message(d.payload, argc - optind - 1, argv + optind + 1);
+		size_t len = message(d.payload, argc - optind - 1,
+				     argv + optind + 1);
 
 		len = finish(&d, &from, &to, len);
-		if (sendto(fd, &d, len, 0, (struct sockaddr *)&to, sizeof(to)) < 0)
+		if (options)
+			len = add_options(&d, len);
+		if (sendto(fd, &d, len, 0, (struct sockaddr *)&to, sizeof(to)) <
+		    0)
 			perror("forge");
 		if (rate)
 			nanosleep(&pause, NULL);

@@ -107,10 +107,11 @@ static void on_send(void *ctx, const struct wg_path *path, const void *data,
 }
 
 static void on_proven(void *ctx, struct wg_peer *peer,
-		      const struct wg_path *path, bool moved)
+		      const struct wg_path *path, bool moved, bool answered)
 {
 	(void)ctx;
 	(void)peer;
+	(void)answered;
 	if (moved)
 		printf("moved to port %u\n", path->remote_port);
 }

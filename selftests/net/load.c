@@ -89,7 +89,7 @@ static void enter(const char *name)
 
 static struct sockaddr_in endpoint(const char *text)
 {
-	struct sockaddr_in at = { .sin_family = AF_INET };
+	struct sockaddr_in at = {.sin_family = AF_INET};
 	char host[64], *colon;
 
 	snprintf(host, sizeof(host), "%s", text);
@@ -124,13 +124,17 @@ static void fill(struct datagram *d, const struct sockaddr_in *from,
 		 const struct sockaddr_in *to, uint32_t index)
 {
 	*d = (struct datagram){
-		.ip = { .version = 4, .ihl = 5, .ttl = 64, .protocol = IPPROTO_UDP,
-			.saddr = from->sin_addr.s_addr,
-			.daddr = to->sin_addr.s_addr,
-			.tot_len = htons(sizeof(*d)) },
-		.udp = { .source = from->sin_port, .dest = to->sin_port,
-			 .len = htons(sizeof(*d) - sizeof(d->ip)) },
-		.load = { .type = 4, .magic = LOAD_MAGIC },
+		.ip = {.version = 4,
+		       .ihl = 5,
+		       .ttl = 64,
+		       .protocol = IPPROTO_UDP,
+		       .saddr = from->sin_addr.s_addr,
+		       .daddr = to->sin_addr.s_addr,
+		       .tot_len = htons(sizeof(*d))},
+		.udp = {.source = from->sin_port,
+			.dest = to->sin_port,
+			.len = htons(sizeof(*d) - sizeof(d->ip))},
+		.load = {.type = 4, .magic = LOAD_MAGIC},
 	};
 	for (int i = 0; i < 4; i++)
 		((uint8_t *)&d->load.index)[i] = index >> (8 * i);
@@ -148,8 +152,8 @@ static void open_sender(struct sender *sender, char **argv)
 	for (int i = 0; i < BURST; i++) {
 		fill(&sender->datagrams[i], &from, &sender->to,
 		     strtoul(argv[3], NULL, 16));
-		sender->iov[i] = (struct iovec){ &sender->datagrams[i],
-						 sizeof(struct datagram) };
+		sender->iov[i] = (struct iovec){&sender->datagrams[i],
+						sizeof(struct datagram)};
 		sender->messages[i].msg_hdr = (struct msghdr){
 			.msg_name = &sender->to,
 			.msg_namelen = sizeof(sender->to),
@@ -161,7 +165,8 @@ static void open_sender(struct sender *sender, char **argv)
 
 /* Sends that many and returns how many went out; what the host's own network
  * did not take (its device is down, say) was never sent. */
-static uint32_t send_some(struct sender *sender, uint32_t number, uint32_t count)
+static uint32_t send_some(struct sender *sender, uint32_t number,
+			  uint32_t count)
 {
 	int done;
 
@@ -177,7 +182,7 @@ static uint32_t run(struct sender *sender, unsigned long rate, uint32_t max)
 	uint32_t sent = 0;
 
 	while (!ended && sent < max) {
-		struct timespec tick = { .tv_nsec = TICK_NS };
+		struct timespec tick = {.tv_nsec = TICK_NS};
 		uint64_t due = (now_ns() - start) * rate / 1000000000;
 		uint32_t count = due > sent ? due - sent : 0;
 
@@ -196,7 +201,7 @@ static uint32_t run(struct sender *sender, unsigned long rate, uint32_t max)
 /* Until nothing has come for a fifth of a second. */
 static void settle(struct load_bpf *bpf)
 {
-	struct timespec pause = { .tv_nsec = 200000000 };
+	struct timespec pause = {.tv_nsec = 200000000};
 	uint64_t before;
 
 	do {
@@ -210,7 +215,8 @@ static bool is_seen(const struct load_bpf *bpf, uint32_t number)
 	return bpf->bss->seen[number / 64] >> number % 64 & 1;
 }
 
-static void print_gaps(const struct load_bpf *bpf, uint32_t sent, double ns_each)
+static void print_gaps(const struct load_bpf *bpf, uint32_t sent,
+		       double ns_each)
 {
 	uint32_t shown = 0;
 
@@ -245,7 +251,7 @@ int main(int argc, char **argv)
 {
 	unsigned long rate = 1000;
 	uint32_t max = LOAD_MAX, sent;
-	struct sender sender = { 0 };
+	struct sender sender = {0};
 	struct load_bpf *bpf;
 	uint64_t start;
 	int opt;

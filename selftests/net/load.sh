@@ -10,23 +10,31 @@ session() {
 		| sort_by(.expires_s) | last | .index // empty" | cut -c3-
 }
 
-# load_start NAME RATE FROM FROM-WG TO [RELAY-PORT]: numbered datagrams on the
-# live session, from one peer's host to the other's.
+# load_start NAME RATE FROM FROM-WG TO [INDEX [RELAY-ENDPOINT]]: numbered
+# datagrams from one peer's host to the other's, on their newest session or a
+# named index.
 load_start() {
-	local from
+	local from index=${6:-$(session "$3" "$5")}
 	from=$(ip -n "$3" -4 -j addr show eth0 | jq -r '.[0].addr_info[0].local'):$(ns "$3" wg show "$4" listen-port)
-	"$O/selftests/net/load" -r "$2" "$3" "$from" "$RELAY4:${6:-8787}" "$(session "$3" "$5")" \
+	"$O/selftests/net/load" -r "$2" "$3" "$from" "${7:-$RELAY4:8787}" "$index" \
 		"$5" eth0 >"$LAB/load-$1.json" 2>"$LAB/load-$1.log" &
 	echo $! >"$LAB/load-$1.pid"
 }
-# load_stop NAME: waits for its count, which load_figure reads.
+# load_stop NAME: waits for its count, which load_figure NAME JQ-FILTER reads.
 load_stop() {
 	local pid
 	pid=$(cat "$LAB/load-$1.pid")
 	kill "$pid" 2>/dev/null
 	wait "$pid"
 }
-load_figure() { jq -r ".$2" "$LAB/load-$1.json"; }
+# load_lossless NAME TEXT: the end of a load that lost nothing.
+load_lossless() {
+	load_stop "$1"
+	is "$(load_figure "$1" '[.lost, .twice] | join(" ")')" "0 0" \
+		"$2 (of $(load_figure "$1" .sent) packets none is lost, none comes twice)" ||
+		diag "gaps [number, how many, ms]: $(load_figure "$1" '.gaps | tostring')"
+}
+load_figure() { jq -r "$2" "$LAB/load-$1.json"; }
 
 # queue_up NS IF...: a veth whose ring is full makes its qdisc wait (kernel 6.16
 # and up) where it would lose the packet without one: a machine that has no time
