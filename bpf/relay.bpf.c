@@ -37,8 +37,13 @@ static __always_inline __u32 settle(struct xdp_md *ctx,
 		return mismatch(ctx, config);
 	case SLUICE_REASON_bad_length:
 	case SLUICE_REASON_no_session:
-	case SLUICE_REASON_leg_busy:
 		return if_ours(ctx, config, reason);
+	case SLUICE_REASON_leg_busy:
+	case SLUICE_REASON_no_neighbour:
+	case SLUICE_REASON_no_headroom:
+	case SLUICE_REASON_too_big:
+	case SLUICE_REASON_needs_checksum:
+		return slow_path(ctx, config, reason);
 	default:
 		return reason;
 	}

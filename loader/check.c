@@ -130,7 +130,7 @@ static int fill_tables(const struct loader *loader)
 	fill_leg(&legs[1], &hub);
 	fill_leg(&legs[2], &spoke);
 	bucket = relay_bucket_of(INDEX, config->seed_mul, config->seed_add,
-				 config->bucket_shift);
+				 config->bucket_count);
 	buckets[bucket].slot[0] = (struct relay_slot){htole32(INDEX), 1, 2};
 	map_address(local.addr, &relay);
 	err = loader_map_update(loader_map_fd(loader, "relay_local"), &local,

@@ -31,8 +31,11 @@ enum loader_xdp_mode {
 
 /* How large the relay's maps are. Zero means the default. */
 struct loader_relay_sizes {
-	uint32_t legs; /* 16384, at most RELAY_LEG_MAX */
+	uint32_t legs; /* as many as peers, at most RELAY_LEG_MAX */
 	uint32_t sessions; /* 262144 receiver indices; two to six a peer pair */
+	/* Whose legs these are: as many as legs, 16384 if neither is given. A
+	 * peer with legs at several addresses may find no room for them all. */
+	uint32_t peers;
 };
 
 struct loader;

@@ -130,6 +130,8 @@ static struct shape shape_of_pins(const struct loader *loader)
 		.buckets = entries_of(loader, "relay_session") ?: 2,
 		.spill = entries_of(loader, "relay_spill"),
 		.legs = legs ? legs - 1 : 0,
+		.peers = legs ? entries_of(loader, "relay_known") - legs + 1
+			      : 0,
 		.cpus = loader->meta.cpus,
 	};
 }
@@ -211,7 +213,7 @@ static int fill_names(const struct loader *loader)
 static int fill_config(const struct loader *loader, const struct shape *shape)
 {
 	struct relay_config config = {
-		.bucket_shift = shape_shift(shape),
+		.bucket_count = shape->buckets,
 		.count_stride = shape_stride(shape),
 		.event_interval_ns = 10 * 1000 * 1000,
 		.limit =
@@ -220,6 +222,7 @@ static int fill_config(const struct loader *loader, const struct shape *shape)
 				[RELAY_RATE_KNOWN] = LIMIT(200, 100),
 				[RELAY_RATE_ADDRESS] = LIMIT(20, 5),
 				[RELAY_RATE_MISMATCH] = LIMIT(20, 5),
+				[RELAY_RATE_SLOW] = LIMIT(1000, 100),
 			},
 	};
 	uint64_t seeds[2];

@@ -105,9 +105,10 @@ int object_load(struct bpf_object *object);
 
 /* What the sizes of the relay's maps follow from. */
 struct shape {
-	uint32_t buckets; /* a power of two, 2 or more */
+	uint32_t buckets; /* 2 or more */
 	uint32_t spill;
 	uint32_t legs;
+	uint32_t peers; /* at most as many as legs */
 	uint32_t cpus;
 };
 
@@ -115,7 +116,6 @@ struct shape {
 int shape_of_sizes(struct shape *shape, const struct loader_relay_sizes *sizes,
 		   uint32_t cpus);
 uint32_t shape_stride(const struct shape *shape);
-uint32_t shape_shift(const struct shape *shape);
 /* max_entries of a map by name; 0: as the object has it. */
 uint32_t shape_entries(const struct shape *shape, const char *map);
 

@@ -53,6 +53,7 @@ static const char *const mode_names[] = {
 
 static const struct option long_options[] = {
 	{"pin-root", required_argument, NULL, 'p'},
+	{"legs", required_argument, NULL, 'l'},
 	{"peers", required_argument, NULL, 'n'},
 	{"sessions", required_argument, NULL, 's'},
 	{"xdp-mode", required_argument, NULL, 'x'},
@@ -368,7 +369,7 @@ static int run_check(const struct options *options)
 
 static const struct command commands[] = {
 	{"load", "pnsxj", -1,
-	 "[-j] [-p ROOT] [--peers N] [--sessions N] [--xdp-mode MODE] [IFNAME ...]",
+	 "[-j] [-p ROOT] [--peers N] [--legs N] [--sessions N] [--xdp-mode MODE] [IFNAME ...]",
 	 "make or take over the relay's set and attach it", run_load},
 	{"unload", "pj", 0, "[-j] [-p ROOT]",
 	 "detach and remove it: the relay stops", run_unload},
@@ -437,6 +438,9 @@ static int parse_option(struct options *options, int letter)
 		options->pin_root = optarg;
 		return 0;
 	case 'n':
+		options->sized = true;
+		return parse_number(&options->sizes.peers, optarg);
+	case 'l':
 		options->sized = true;
 		return parse_number(&options->sizes.legs, optarg);
 	case 's':

@@ -153,10 +153,12 @@ int file_replace(const char *path, mode_t mode, const void *data, size_t len)
 	char temporary[PATH_MAX];
 	int fd, err;
 
-	if (snprintf(temporary, sizeof(temporary), "%s.XXXXXX", path) >=
+	/* One name, so that a writer that was killed leaves at most one. */
+	if (snprintf(temporary, sizeof(temporary), "%s.new", path) >=
 	    (int)sizeof(temporary))
 		return -ENAMETOOLONG;
-	fd = mkostemp(temporary, O_CLOEXEC);
+	fd = open(temporary,
+		  O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
 	err = fill(fd, mode, data, len);

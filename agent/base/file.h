@@ -14,7 +14,8 @@ int file_read(const char *path, size_t max, char **text, size_t *len);
  * read (the message is the caller's), -EINVAL what is not a regular file. */
 int file_read_secret(const char *path, size_t max, char **text, size_t *len);
 
-/* Writes to a temporary name beside path, syncs, renames, syncs the folder. */
+/* Writes to PATH.new, syncs, renames, syncs the folder. One writer of a path at
+ * a time: the caller holds a lock where there could be two. */
 int file_replace(const char *path, mode_t mode, const void *data, size_t len);
 
 #endif

@@ -9,12 +9,16 @@
 
 #include "relay/state.h"
 
-static struct relay_party *party_of(void *arg, const struct wg_key *key)
+static struct relay_party *party_of(void *arg, const struct wg_key *key,
+				    uint16_t local_port)
 {
 	struct relay_engine *engine = arg;
 	struct relay_party *party;
 
-	if (!relay_settings_allow(&engine->settings, key))
+	/* Nobody listens on a port that ListenPort has no more. */
+	if (local_port < engine->settings.port_min ||
+	    local_port > engine->settings.port_max ||
+	    !relay_settings_allow(&engine->settings, key))
 		return NULL;
 	party = relay_party_make(&engine->roster, key, &engine->settings);
 	if (!party || !relay_join(engine, party))
@@ -26,24 +30,13 @@ static struct relay_party *party_of(void *arg, const struct wg_key *key)
 
 void relay_adopt(struct relay_engine *engine)
 {
-	struct relay_list *at;
-
 	relay_table_adopt(&engine->table, engine->now_s);
 	engine->adopted_until_s =
 		engine->now_s + RELAY_SESSION_LIFE + RELAY_SWEEP_TURN;
 	relay_legs_adopt(&engine->legs, engine->now_s, party_of, engine);
 	engine->purge_due = engine->legs.going;
 	relay_purge(engine, true);
-	for (at = engine->roster.all.next; at != &engine->roster.all;
-	     at = at->next) {
-		struct relay_party *party =
-			relay_container(at, struct relay_party, all);
-		struct wg_path path;
-
-		for (uint16_t leg = party->first_leg; leg;
-		     leg = relay_leg_next(&engine->legs, leg)) {
-			relay_leg_path(&engine->legs, leg, &path);
-			relay_wake_add(engine, party, &path);
-		}
-	}
+	for (uint32_t leg = 1; leg < engine->legs.fresh; leg++)
+		if (relay_leg_live(&engine->legs, (uint16_t)leg))
+			relay_wake_leg(engine, (uint16_t)leg);
 }

@@ -22,6 +22,8 @@ struct relay_attach {
 	struct netlink *netlink;
 	struct loader *loader;
 	enum loader_xdp_mode mode;
+	relay_attach_fn fn;
+	void *ctx;
 	struct interface interfaces[RELAY_INTERFACES_MAX];
 	size_t count;
 };
@@ -69,6 +71,21 @@ static int attach_one(struct relay_attach *attach, struct interface *interface)
 	}
 	note_attached(interface, native);
 	return 0;
+}
+
+static void tell(const struct relay_attach *attach)
+{
+	struct relay_device devices[RELAY_INTERFACES_MAX];
+	size_t count = 0;
+
+	for (size_t i = 0; i < attach->count; i++) {
+		const struct interface *interface = &attach->interfaces[i];
+
+		if (interface->ifindex)
+			devices[count++] = (struct relay_device){
+				interface->ifindex, interface->native};
+	}
+	attach->fn(attach->ctx, devices, count);
 }
 
 static struct interface *find(struct relay_attach *attach, const char *name)
@@ -140,6 +157,7 @@ int relay_attach_apply(struct relay_attach *attach,
 		err = -ENODEV;
 	}
 	detach_others(attach);
+	tell(attach);
 	return err;
 }
 
@@ -154,6 +172,7 @@ static void link_seen(struct relay_attach *attach, const char *name,
 		return;
 	log_info("interface %s appeared", name);
 	attach_one(attach, interface);
+	tell(attach);
 }
 
 static void link_gone(struct relay_attach *attach, uint32_t ifindex)
@@ -167,6 +186,7 @@ static void link_gone(struct relay_attach *attach, uint32_t ifindex)
 			"interface %s is gone: attaching again when it is back",
 			interface->name);
 		interface->ifindex = 0;
+		tell(attach);
 	}
 }
 
@@ -203,7 +223,7 @@ static void on_overrun(void *ctx)
 }
 
 int relay_attach_open(struct relay_attach **out, uv_loop_t *loop,
-		      struct loader *loader)
+		      struct loader *loader, relay_attach_fn fn, void *ctx)
 {
 	static const unsigned int groups[] = {RTNLGRP_LINK, 0};
 	static const struct netlink_ops ops = {.event = on_event,
@@ -214,6 +234,8 @@ int relay_attach_open(struct relay_attach **out, uv_loop_t *loop,
 	if (!attach)
 		return -ENOMEM;
 	attach->loader = loader;
+	attach->fn = fn;
+	attach->ctx = ctx;
 	err = netlink_open(&attach->netlink, loop, groups, &ops, attach);
 	if (err) {
 		free(attach);

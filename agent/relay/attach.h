@@ -9,12 +9,17 @@
 #include <uv.h>
 
 #include "loader/loader.h"
+#include "relay/link.h"
 #include "relay/settings.h"
 
 struct relay_attach;
 
+/* Devices that have the program, each time after they may have changed. */
+typedef void (*relay_attach_fn)(void *ctx, const struct relay_device *devices,
+				size_t count);
+
 int relay_attach_open(struct relay_attach **out, uv_loop_t *loop,
-		      struct loader *loader);
+		      struct loader *loader, relay_attach_fn fn, void *ctx);
 void relay_attach_close(struct relay_attach *attach);
 
 /*

@@ -173,13 +173,16 @@ int relay_blocklist_remove(struct relay_blocklist *blocklist,
 	return 0;
 }
 
-void relay_blocklist_each(const struct relay_blocklist *blocklist,
-			  void (*fn)(void *ctx,
-				     const struct relay_block_key *key),
-			  void *ctx)
+bool relay_blocklist_has(const struct relay_blocklist *blocklist,
+			 const uint8_t addr[16])
 {
-	for (size_t i = 0; i < blocklist->count; i++)
-		fn(ctx, &blocklist->entries[i].key);
+	struct relay_block_key key = {.prefixlen = 128};
+	struct relay_block value;
+
+	if (!blocklist->count)
+		return false;
+	memcpy(key.addr, addr, sizeof(key.addr));
+	return !loader_map_lookup(blocklist->trie_fd, &key, &value);
 }
 
 json_t *relay_blocklist_report(const struct relay_blocklist *blocklist)

@@ -7,6 +7,8 @@
 #ifndef SLUICE_RELAY_BLOCKLIST_H
 #define SLUICE_RELAY_BLOCKLIST_H
 
+#include <stdbool.h>
+
 #include <jansson.h>
 #include <uv.h>
 
@@ -37,10 +39,8 @@ json_t *relay_blocklist_save(const struct relay_blocklist *blocklist);
 /* -EINVAL if it is not such a list (nothing changes). */
 int relay_blocklist_restore(struct relay_blocklist *blocklist,
 			    const json_t *saved);
-/* Each entry, for the engine. */
-void relay_blocklist_each(const struct relay_blocklist *blocklist,
-			  void (*fn)(void *ctx,
-				     const struct relay_block_key *key),
-			  void *ctx);
+/* Is a mapped address inside a blocked prefix? A look at the trie, if any is. */
+bool relay_blocklist_has(const struct relay_blocklist *blocklist,
+			 const uint8_t addr[16]);
 
 #endif

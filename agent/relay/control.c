@@ -56,23 +56,29 @@ static void acknowledge(struct relay_engine *engine, struct relay_party *party,
 
 void relay_assembly_drop(struct relay_engine *engine, struct relay_party *party)
 {
-	if (!party->assembly)
+	struct relay_affairs *affairs = party->affairs;
+
+	if (!affairs || !affairs->assembly)
 		return;
-	relay_assembly_clear(party->assembly);
-	free(party->assembly);
-	party->assembly = NULL;
+	relay_assembly_clear(affairs->assembly);
+	free(affairs->assembly);
+	affairs->assembly = NULL;
 	engine->assemblies--;
 }
 
 static struct relay_assembly *assembly_of(struct relay_engine *engine,
 					  struct relay_party *party)
 {
-	if (!party->assembly && engine->assemblies < RELAY_ASSEMBLIES_MAX) {
-		party->assembly = calloc(1, sizeof(*party->assembly));
-		engine->assemblies += party->assembly != NULL;
+	struct relay_affairs *affairs = relay_party_affairs(party);
+
+	if (!affairs)
+		return NULL;
+	if (!affairs->assembly && engine->assemblies < RELAY_ASSEMBLIES_MAX) {
+		affairs->assembly = calloc(1, sizeof(*affairs->assembly));
+		engine->assemblies += affairs->assembly != NULL;
 	}
-	party->assembly_s = engine->now_s;
-	return party->assembly;
+	affairs->assembly_s = engine->now_s;
+	return affairs->assembly;
 }
 
 static bool put_in_force(struct relay_engine *engine, struct relay_party *party,
@@ -156,6 +162,8 @@ static uint64_t newer_version(const struct relay_engine *engine,
 {
 	uint64_t now_ms = engine->ops.wall_ns() / 1000000;
 
+	if (party->list_version >= RELAY_LIST_VERSION_MAX)
+		return RELAY_LIST_VERSION_MAX;
 	return now_ms > party->list_version ? now_ms : party->list_version + 1;
 }
 

@@ -217,6 +217,12 @@ static void on_input(void *ctx, const struct wg_path *path, const void *data,
 {
 	struct relay_daemon *daemon = ctx;
 
+	/* The program did not see the source of what came in pieces or with IP
+	 * options, nor anything on interfaces where it is not. */
+	if (relay_blocklist_has(daemon->blocklist, path->remote)) {
+		relay_engine_blocked(daemon->engine);
+		return;
+	}
 	relay_engine_input(daemon->engine, path, data, len, relay_now_ns());
 }
 
@@ -241,6 +247,14 @@ static void on_next_hop(void *ctx, uint16_t leg,
 		relay_engine_next_hop(daemon->engine, leg, hop);
 }
 
+static void on_attached(void *ctx, const struct relay_device *devices,
+			size_t count)
+{
+	struct relay_daemon *daemon = ctx;
+
+	relay_nexthops_attached(daemon->nexthops, devices, count);
+}
+
 /* ---- saved state ---- */
 
 static json_t *make_state(void *ctx)
@@ -258,38 +272,48 @@ static void on_blocklist_dirty(void *ctx)
 	do_dirty(ctx);
 }
 
-static void block_in_engine(void *ctx, const struct relay_block_key *key)
+/* Legs that were taken over and blocked meanwhile: one look each, however long
+ * the list of blocks is. */
+static void drop_blocked_legs(struct relay_daemon *daemon)
 {
-	struct relay_daemon *daemon = ctx;
+	const struct relay_leg *legs = daemon->legs;
+	struct relay_block_key key = {.prefixlen = 128};
 
-	relay_engine_block(daemon->engine, key, relay_now_ns());
+	for (size_t i = 1; i < daemon->leg_count; i++) {
+		if (!(legs[i].flags & RELAY_LEG_INUSE) ||
+		    !relay_blocklist_has(daemon->blocklist, legs[i].addr))
+			continue;
+		memcpy(key.addr, legs[i].addr, sizeof(key.addr));
+		relay_engine_block(daemon->engine, &key, relay_now_ns());
+	}
 }
 
 /* A state that can not be read is no reason to stay down: peers come back by
- * themselves, a keepalive later. */
+ * themselves, a keepalive later. It is kept for whoever wants to know. */
 static void restore_state(struct relay_daemon *daemon)
 {
+	const char *path = daemon->settings->state_file;
+	bool whole = true;
 	json_t *state;
-	int err = relay_statefile_read(daemon->statefile, &state);
 
-	if (err) {
-		if (err != -ENOENT && err != -EINVAL)
-			log_warn("can not read %s: %s",
-				 daemon->settings->state_file, strerror(-err));
+	if (relay_statefile_read(daemon->statefile, &state))
 		return;
-	}
 	/* Of a set that was taken over the trie is newer than the file. */
 	if (!loader_adopted(daemon->loader) &&
 	    relay_blocklist_restore(daemon->blocklist,
-				    json_object_get(state, "blocks")))
-		log_warn("%s: the blocked sources could not be restored",
-			 daemon->settings->state_file);
+				    json_object_get(state, "blocks"))) {
+		log_warn("%s: the blocked sources could not be restored", path);
+		whole = false;
+	}
 	if (relay_engine_restore(daemon->engine,
 				 json_object_get(state, "engine"),
-				 relay_now_ns()))
-		log_warn("%s: the peers could not be restored",
-			 daemon->settings->state_file);
+				 relay_now_ns())) {
+		log_warn("%s: the peers could not be restored", path);
+		whole = false;
+	}
 	json_decref(state);
+	if (!whole)
+		relay_statefile_set_aside(daemon->statefile);
 }
 
 /* ---- links, metrics ---- */
@@ -388,7 +412,10 @@ static int open_set(struct relay_daemon *daemon)
 {
 	const struct relay_settings *settings = daemon->settings;
 	uint64_t legs = settings->max_peers;
-	struct loader_relay_sizes sizes = {.sessions = settings->max_sessions};
+	struct loader_relay_sizes sizes = {
+		.sessions = settings->max_sessions,
+		.peers = settings->max_peers,
+	};
 	int err;
 
 	if (settings->port_max > settings->port_min)
@@ -430,6 +457,8 @@ static int fill_tables(struct relay_daemon *daemon, struct relay_tables *tables)
 	}
 	tables->count_stride = counts / tables->cpus;
 	daemon->config = tables->config;
+	daemon->legs = tables->legs;
+	daemon->leg_count = tables->leg_count;
 	return 0;
 }
 
@@ -496,14 +525,15 @@ static int open_all(struct relay_daemon *daemon)
 	if (err)
 		return err;
 	restore_state(daemon);
-	relay_blocklist_each(daemon->blocklist, block_in_engine, daemon);
+	drop_blocked_legs(daemon);
 	err = relay_monitor_open(&daemon->monitor, daemon);
 	if (!err)
 		err = open_metrics(daemon, settings->metrics_listen);
 	if (!err)
 		err = relay_commands_add(daemon, daemon->role->control);
 	if (!err)
-		err = relay_attach_open(&daemon->attach, loop, daemon->loader);
+		err = relay_attach_open(&daemon->attach, loop, daemon->loader,
+					on_attached, daemon);
 	/* The last step: from here on the program sees packets. */
 	return err ? err : relay_attach_apply(daemon->attach, settings);
 }
@@ -533,6 +563,10 @@ static void stop(void *state)
 
 	http_server_close(daemon->http);
 	relay_monitor_close(daemon->monitor);
+	/* Timestamps and addresses of the last minutes are not worth a save of
+	 * their own, but the last one shall have them. */
+	if (daemon->running)
+		relay_statefile_dirty(daemon->statefile);
 	relay_statefile_close(daemon->statefile);
 	relay_attach_close(daemon->attach);
 	relay_sockets_close(daemon->sockets);
@@ -598,6 +632,7 @@ static int start(void **out, void *settings, const struct role_context *context)
 	relay_sockets_start(daemon->sockets);
 	relay_daemon_turn(daemon);
 	log_start(daemon);
+	daemon->running = true;
 	*out = daemon;
 	return 0;
 }

@@ -28,6 +28,8 @@ struct relay_daemon {
 	struct wg_key public_key;
 	struct loader *loader;
 	struct relay_config *config; /* mapped */
+	const struct relay_leg *legs; /* mapped; [0] is never used */
+	size_t leg_count;
 	int reason_fd, spill_fd, known_fd, leg_count_fd;
 	struct relay_engine *engine;
 	struct relay_sockets *sockets;
@@ -39,6 +41,7 @@ struct relay_daemon {
 	struct relay_statefile *statefile;
 	struct http_server *http;
 	uv_timer_t tick; /* when the engine is due */
+	bool running; /* started, so that its state is worth a save */
 	void *zeros; /* a leg's counters of all CPUs */
 	uint64_t started_ns,
 		started_at; /* monotonic; seconds since the epoch */

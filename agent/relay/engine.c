@@ -25,6 +25,7 @@ void relay_engine_send(struct relay_engine *engine, uint16_t leg,
 
 void relay_engine_dirty(struct relay_engine *engine)
 {
+	engine->dirtied_s = engine->now_s;
 	engine->ops.dirty(engine->ctx);
 }
 
@@ -61,15 +62,6 @@ static struct relay_limit limit(uint32_t rate, uint32_t burst)
 		.cost_ns = RELAY_SECOND_NS / rate,
 		.burst = burst,
 	};
-}
-
-static unsigned int log2_of(size_t power)
-{
-	unsigned int bits = 0;
-
-	while (power >>= 1)
-		bits++;
-	return bits;
 }
 
 /* The seeds of a table that has entries are what finds them again. */
@@ -109,6 +101,8 @@ static void fill_config(struct relay_engine *engine)
 		limit(RELAY_LIMIT_ADDRESS_RATE, RELAY_LIMIT_ADDRESS_BURST);
 	config->limit[RELAY_RATE_MISMATCH] =
 		limit(RELAY_LIMIT_MISMATCH_RATE, RELAY_LIMIT_MISMATCH_BURST);
+	config->limit[RELAY_RATE_SLOW] =
+		limit(RELAY_LIMIT_SLOW_RATE, RELAY_LIMIT_SLOW_BURST);
 	set_flag(config, RELAY_WGX_COMPAT, engine->settings.wgx_compat);
 	/* Who watched a previous process watches no more. */
 	set_flag(config, RELAY_MONITOR, false);
@@ -123,6 +117,7 @@ static int new_tunnel(struct relay_engine *engine,
 		.private_key = settings->private_key,
 		.max_peers = settings->max_peers,
 		.wall_ns = engine->ops.wall_ns,
+		.reordered = RELAY_TUNNEL_REORDERED,
 	};
 	int err = wg_tunnel_new(&engine->tunnel, &tunnel, &relay_tunnel_ops,
 				engine);
@@ -138,7 +133,7 @@ static int new_parts(struct relay_engine *engine)
 	int err;
 
 	fill_seeds(config);
-	config->bucket_shift = 64 - log2_of(engine->map.bucket_count);
+	config->bucket_count = (uint32_t)engine->map.bucket_count;
 	config->count_stride = engine->map.count_stride;
 	err = relay_table_init(&engine->table, &engine->map, &engine->ops,
 			       engine->ctx, settings->max_sessions);
@@ -263,27 +258,34 @@ void relay_engine_next_hop(struct relay_engine *engine, uint16_t leg,
 
 /* ---- time ---- */
 
+static void note_unanswered(struct relay_engine *engine,
+			    const struct relay_pending *pending)
+{
+	struct relay_party *target =
+		relay_leg_party(&engine->legs, pending->to);
+	struct relay_edge *edge = target ? relay_edge_find(&engine->roster,
+							   pending->sender,
+							   target)
+					 : NULL;
+
+	relay_engine_count(engine, RELAY_OUTCOME_pending_expired);
+	if (edge) {
+		struct relay_side *side =
+			relay_edge_side(edge, pending->sender);
+
+		side->note.at_s = engine->now_s;
+		side->note.what = RELAY_OUTCOME_pending_expired;
+	}
+}
+
 static void expire_pending(struct relay_engine *engine)
 {
 	struct relay_pending *pending;
 
 	while ((pending =
 			relay_pending_due(&engine->pendings, engine->now_s))) {
-		struct relay_party *target =
-			relay_leg_party(&engine->legs, pending->to);
-		struct relay_edge *edge =
-			target ? relay_edge_find(&engine->roster,
-						 pending->sender, target)
-			       : NULL;
-
-		if (edge) {
-			struct relay_side *side =
-				relay_edge_side(edge, pending->sender);
-
-			side->note.at_s = engine->now_s;
-			side->note.what = RELAY_OUTCOME_pending_expired;
-		}
-		relay_engine_count(engine, RELAY_OUTCOME_pending_expired);
+		if (!pending->answered)
+			note_unanswered(engine, pending);
 		relay_pending_remove(&engine->pendings, pending);
 	}
 }
@@ -445,6 +447,11 @@ void relay_engine_block(struct relay_engine *engine,
 		block_party(engine,
 			    relay_container(at, struct relay_party, all), key);
 	relay_purge(engine, true);
+}
+
+void relay_engine_blocked(struct relay_engine *engine)
+{
+	relay_engine_count(engine, RELAY_OUTCOME_source_blocked);
 }
 
 size_t relay_engine_outcomes(const struct relay_engine *engine,

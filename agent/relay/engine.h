@@ -24,7 +24,7 @@ struct relay_engine;
 struct relay_tables {
 	struct relay_config *config;
 	struct relay_bucket *buckets;
-	size_t bucket_count; /* a power of two, at least 2 */
+	size_t bucket_count; /* at least 2 */
 	struct sluice_count *counts; /* count_stride * cpus */
 	size_t count_stride; /* buckets * 8 + spill entries */
 	size_t cpus;
@@ -118,9 +118,14 @@ int relay_engine_reload(struct relay_engine *engine,
 void relay_engine_block(struct relay_engine *engine,
 			const struct relay_block_key *key, uint64_t now_ns);
 
+/* Counts a datagram that the caller dropped: it came from a blocked source, in a
+ * form that the program passes up (in pieces, with IP options). */
+void relay_engine_blocked(struct relay_engine *engine);
+
 /* Saved state: peers, their last paths and timestamps, consent lists. A new
- * reference, NULL on ENOMEM. Restore takes what fits and is allowed, -EINVAL if
- * the document is not one of ours (nothing changed). After restore the engine
+ * reference, NULL on ENOMEM. Restore takes what fits and is allowed and leaves
+ * out, with a warning, peers that can not be read; -EINVAL if the document is
+ * not one of ours (nothing changed). After restore the engine
  * initiates to every peer with a path, paced. */
 json_t *relay_engine_save(const struct relay_engine *engine);
 int relay_engine_restore(struct relay_engine *engine, const json_t *state,

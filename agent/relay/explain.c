@@ -58,9 +58,9 @@ static bool noted(const struct relay_party *party, enum relay_outcome what,
 		  uint32_t *at_s)
 {
 	for (int i = 0; i < RELAY_PARTY_NOTES; i++) {
-		if (!party->notes[i].at_s || party->notes[i].what != what)
+		if (!party->noted_s[i] || party->noted[i] != what)
 			continue;
-		*at_s = party->notes[i].at_s;
+		*at_s = party->noted_s[i];
 		return true;
 	}
 	return false;
@@ -174,12 +174,13 @@ static bool tried_in_vain(const struct relay_engine *engine,
 {
 	uint32_t at_s;
 
-	if (!from->unmatched ||
+	if (!from->affairs || !from->affairs->unmatched ||
 	    (!noted(from, RELAY_OUTCOME_no_consent, &at_s) &&
 	     !noted(from, RELAY_OUTCOME_mac1_budget, &at_s)) ||
 	    at_s <= since_s)
 		return false;
-	if (wg_mac1_fits(&to->mac1, from->unmatched, WG_INITIATION_LEN))
+	if (wg_mac1_fits(&to->mac1, from->affairs->unmatched,
+			 WG_INITIATION_LEN))
 		return say(
 			answer, "no-handshake", false,
 			"%s tried to reach %s %u s ago, before they could; it tries again when it has something to send.",

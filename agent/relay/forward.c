@@ -35,10 +35,14 @@ static void note_side(struct relay_engine *engine, struct relay_side *side,
 static void keep_unmatched(struct relay_party *sender,
 			   const struct wg_initiation *message)
 {
-	if (!sender->unmatched)
-		sender->unmatched = malloc(sizeof(*message));
-	if (sender->unmatched)
-		memcpy(sender->unmatched, message, sizeof(*message));
+	struct relay_affairs *affairs = relay_party_affairs(sender);
+
+	if (!affairs)
+		return;
+	if (!affairs->unmatched)
+		affairs->unmatched = malloc(sizeof(*message));
+	if (affairs->unmatched)
+		memcpy(affairs->unmatched, message, sizeof(*message));
 }
 
 /* Since the way was last known to be open. */
@@ -199,12 +203,13 @@ static bool pair_may(struct relay_engine *engine, struct relay_edge *edge)
 	if (edge->fill >= RELAY_PAIR_SESSIONS &&
 	    engine->table.forwarded > engine->table.forwarded_max / 2)
 		return false;
-	if (edge->fill < UINT16_MAX)
+	if (edge->fill < RELAY_PAIR_SESSIONS)
 		edge->fill++;
 	return true;
 }
 
-/* Both directions or none. */
+/* Both directions or none. The initiator's has been there since an earlier
+ * answer, if there was one. */
 static int publish(struct relay_engine *engine,
 		   const struct relay_pending *pending, uint32_t responder_le)
 {
@@ -213,7 +218,7 @@ static int publish(struct relay_engine *engine,
 
 	err = relay_table_publish(table, responder_le, pending->from,
 				  pending->to, engine->now_s);
-	if (err)
+	if (err || pending->answered)
 		return err;
 	err = relay_table_publish(table, pending->index_le, pending->to,
 				  pending->from, engine->now_s);
@@ -221,6 +226,20 @@ static int publish(struct relay_engine *engine,
 		relay_table_withdraw(table,
 				     relay_table_find(table, responder_le));
 	return err;
+}
+
+/* The very answer that was forwarded before, as networks double packets. */
+static bool repeated(const struct relay_engine *engine,
+		     const struct relay_pending *pending,
+		     const struct wg_response *message)
+{
+	size_t at = relay_table_find(&engine->table, message->sender);
+	struct relay_slot slot;
+
+	if (!pending->answered || at == RELAY_NOWHERE)
+		return false;
+	slot = relay_table_slot(&engine->table, at);
+	return slot.from == pending->from && slot.to == pending->to;
 }
 
 static enum relay_outcome establish(struct relay_engine *engine,
@@ -249,7 +268,11 @@ static uint16_t relay_port(const struct relay_engine *engine, uint16_t leg)
 	return ntohs(engine->map.legs[leg].local_port);
 }
 
-/* The response proves the way both ends have just used. */
+/*
+ * The response proves the way both ends have just used. Anybody who saw the
+ * initiation can forge one, so another is as welcome until the entry's end: the
+ * initiator knows which is true.
+ */
 static enum relay_outcome complete(struct relay_engine *engine,
 				   struct relay_pending *pending,
 				   const struct wg_response *message)
@@ -272,7 +295,7 @@ static enum relay_outcome complete(struct relay_engine *engine,
 		relay_port(engine, pending->to);
 	relay_leg_used(&engine->legs, pending->from, engine->now_s);
 	relay_leg_used(&engine->legs, pending->to, engine->now_s);
-	relay_pending_remove(&engine->pendings, pending);
+	pending->answered = true;
 	return what;
 }
 
@@ -289,6 +312,8 @@ static enum relay_outcome response(struct relay_engine *engine,
 		return RELAY_OUTCOME_response_wrong_source;
 	if (!wg_mac1_fits(&pending->sender->mac1, message, sizeof(*message)))
 		return RELAY_OUTCOME_response_wrong_mac1;
+	if (repeated(engine, pending, message))
+		return RELAY_OUTCOME_response_unmatched;
 	return complete(engine, pending, message);
 }
 
@@ -319,8 +344,8 @@ static uint16_t cookie_for_session(struct relay_engine *engine, uint16_t leg,
 		return RELAY_LEG_NONE;
 	slot = relay_table_slot(&engine->table, at);
 	if (slot.from != leg || !relay_leg_live(&engine->legs, slot.to) ||
-	    relay_table_second(&engine->table, at) + RELAY_COOKIE_WINDOW <
-		    engine->now_s)
+	    relay_table_age(&engine->table, at, engine->now_s) >
+		    RELAY_COOKIE_WINDOW)
 		return RELAY_LEG_NONE;
 	return slot.to;
 }

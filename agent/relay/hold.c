@@ -18,26 +18,51 @@ static bool same_source(const struct wg_path *a, const struct wg_path *b)
 	       !memcmp(a->remote, b->remote, sizeof(a->remote));
 }
 
-/* The source's own place, else a free or forgotten one. */
+/* Free, or remembers only whom it asked. */
+static bool vacant(const struct relay_engine *engine,
+		   const struct relay_hold *hold)
+{
+	return hold->forget_s <= engine->now_s || hold->until_s < engine->now_s;
+}
+
+static struct relay_hold *earlier(struct relay_hold *a, struct relay_hold *b)
+{
+	return a && a->forget_s <= b->forget_s ? a : b;
+}
+
+/*
+ * The source's own place, else the one that is free for longest, or where
+ * nothing waits any more. An address has a few and then only those, so that it
+ * can not take the others'.
+ */
 static struct relay_hold *hold_place(struct relay_engine *engine,
 				     const struct wg_path *path)
 {
-	struct relay_hold *unused = NULL;
+	struct relay_hold *any = NULL, *own = NULL;
+	unsigned int here = 0;
 
 	for (size_t i = 0; i < RELAY_HOLD_MAX; i++) {
 		struct relay_hold *hold = &engine->holds[i];
+		bool used = hold->forget_s > engine->now_s;
+		bool same = used && !memcmp(hold->path.remote, path->remote,
+					    sizeof(path->remote));
 
-		if (hold->forget_s > engine->now_s &&
-		    same_source(&hold->path, path))
+		if (same && same_source(&hold->path, path))
 			return hold;
-		if (hold->forget_s <= engine->now_s && !unused)
-			unused = hold;
+		here += same;
+		if (!vacant(engine, hold))
+			continue;
+		any = earlier(any, hold);
+		if (same)
+			own = earlier(own, hold);
 	}
-	if (unused) {
-		memset(unused, 0, sizeof(*unused));
-		unused->path = *path;
+	if (here >= RELAY_HOLD_PER_ADDRESS)
+		any = own;
+	if (any) {
+		memset(any, 0, sizeof(*any));
+		any->path = *path;
 	}
-	return unused;
+	return any;
 }
 
 static bool seen(struct relay_party *const *found, size_t count,
@@ -67,7 +92,7 @@ static size_t candidates(struct relay_engine *engine,
 		if (!seen(found, count, party) &&
 		    relay_may_match(&engine->roster, party, message,
 				    sizeof(*message), engine->now_s,
-				    &engine->mac1_total, &macs))
+				    &engine->hold_macs_total, &macs))
 			found[count++] = party;
 	}
 	return count;

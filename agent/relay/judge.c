@@ -61,6 +61,7 @@ static void judge(struct relay_engine *engine, size_t at, bool confirm_only)
 {
 	struct relay_table *table = &engine->table;
 	struct relay_slot slot = relay_table_slot(table, at);
+	uint32_t age_s = relay_table_age(table, at, engine->now_s);
 	struct relay_edge *edge;
 
 	if (slot.to == RELAY_LEG_LOCAL)
@@ -73,7 +74,7 @@ static void judge(struct relay_engine *engine, size_t at, bool confirm_only)
 	}
 	relay_table_judge(table, at);
 	if (!edge->handshake_s)
-		relay_edge_shook(edge, relay_table_second(table, at));
+		relay_edge_shook(edge, engine->now_s - age_s);
 }
 
 void relay_judge_begin(struct relay_engine *engine)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,12 +51,11 @@ static void write_path(struct relay_leg *leg, const struct wg_path *path)
 
 static void write_empty(struct relay_leg *leg)
 {
-	uint32_t seq;
+	const size_t start = offsetof(struct relay_leg, seq) + sizeof(leg->seq);
 
+	/* Never the number itself: a reader must not see it even meanwhile. */
 	write_begin(leg);
-	seq = leg->seq;
-	memset(leg, 0, sizeof(*leg));
-	leg->seq = seq;
+	memset((uint8_t *)leg + start, 0, sizeof(*leg) - start);
 	write_end(leg);
 }
 
@@ -86,26 +86,20 @@ void relay_leg_set_next_hop(struct relay_legs *legs, uint16_t leg,
 
 /* ---- finding ---- */
 
-struct source { /* the key of `exact` */
-	uint8_t addr[16];
-	uint8_t port[2];
-};
-
-static uint64_t source_hash(const struct relay_legs *legs,
-			    const uint8_t addr[16], __be16 port)
+/* Where the chain of the legs at an address and port begins. */
+static uint16_t *source_head(const struct relay_legs *legs,
+			     const uint8_t addr[16], __be16 port)
 {
-	struct source source;
+	union {
+		unsigned char bytes[crypto_shorthash_BYTES];
+		uint64_t value;
+	} hash;
+	uint8_t source[18];
 
-	memcpy(source.addr, addr, 16);
-	memcpy(source.port, &port, 2);
-	return relay_hash_of(&legs->exact, &source, sizeof(source));
-}
-
-static uint16_t number(const struct relay_legs *legs,
-		       const struct relay_hash_node *node)
-{
-	return (uint16_t)(relay_container(node, struct relay_leg_info, node) -
-			  legs->info);
+	memcpy(source, addr, 16);
+	memcpy(source + 16, &port, 2);
+	crypto_shorthash(hash.bytes, source, sizeof(source), legs->secret);
+	return &legs->sources[hash.value & legs->source_mask];
 }
 
 static bool at_source(const struct relay_leg *leg, const uint8_t addr[16],
@@ -118,19 +112,12 @@ uint16_t relay_leg_find(const struct relay_legs *legs,
 			const struct wg_path *path)
 {
 	__be16 port = htons(path->remote_port), local = htons(path->local_port);
-	struct relay_hash_node *node;
+	uint16_t leg = *source_head(legs, path->remote, port);
 
-	node = relay_hash_first(&legs->exact,
-				source_hash(legs, path->remote, port));
-	for (; node; node = relay_hash_next(node)) {
-		const struct relay_leg *leg =
-			&legs->map.legs[number(legs, node)];
-
-		if (leg->local_port == local &&
-		    at_source(leg, path->remote, port))
-			return number(legs, node);
-	}
-	return RELAY_LEG_NONE;
+	while (leg && (legs->map.legs[leg].local_port != local ||
+		       !at_source(&legs->map.legs[leg], path->remote, port)))
+		leg = legs->info[leg].next_of_source;
+	return leg;
 }
 
 uint16_t relay_leg_on_port(const struct relay_legs *legs,
@@ -154,7 +141,7 @@ const struct relay_place *relay_place_find(const struct relay_legs *legs,
 		struct relay_place *place =
 			relay_container(node, struct relay_place, node);
 
-		if (!memcmp(place->addr, addr, 16))
+		if (!memcmp(legs->map.legs[place->first].addr, addr, 16))
 			return place;
 	}
 	return NULL;
@@ -191,6 +178,7 @@ void relay_leg_path(const struct relay_legs *legs, uint16_t leg,
 	memcpy(path->local, at->local, 16);
 	path->remote_port = ntohs(at->port);
 	path->local_port = ntohs(at->local_port);
+	path->ifindex = legs->info[leg].ifindex;
 }
 
 /* ---- known addresses ---- */
@@ -209,14 +197,13 @@ static int publish_source(const struct relay_legs *legs, const uint8_t addr[16],
 {
 	struct relay_known_key key = known_key(addr, port);
 	struct relay_known known = {0};
-	struct relay_hash_node *node;
 
-	node = relay_hash_first(&legs->exact, source_hash(legs, addr, port));
-	for (; node; node = relay_hash_next(node)) {
-		if (!at_source(&legs->map.legs[number(legs, node)], addr, port))
+	for (uint16_t leg = *source_head(legs, addr, port); leg;
+	     leg = legs->info[leg].next_of_source) {
+		if (!at_source(&legs->map.legs[leg], addr, port))
 			continue;
 		known.refs++;
-		known.leg = number(legs, node);
+		known.leg = leg;
 	}
 	if (known.refs)
 		return legs->ops->known_set(legs->ctx, &key, &known);
@@ -242,10 +229,9 @@ static struct relay_place *place_make(struct relay_legs *legs,
 
 	if (place)
 		return place;
-	place = calloc(1, sizeof(*place));
+	place = relay_slab_get(&legs->place_slab);
 	if (!place)
 		return NULL;
-	memcpy(place->addr, addr, 16);
 	relay_hash_insert(&legs->places, &place->node,
 			  relay_hash_of(&legs->places, addr, 16));
 	return place;
@@ -257,7 +243,7 @@ static void place_drop_unused(struct relay_legs *legs,
 	if (place->legs)
 		return;
 	relay_hash_remove(&legs->places, &place->node);
-	free(place);
+	relay_slab_put(&legs->place_slab, place);
 }
 
 static void place_link(struct relay_legs *legs, struct relay_place *place,
@@ -288,17 +274,35 @@ static void place_unlink(struct relay_legs *legs, uint16_t leg)
 	info->place = NULL;
 }
 
+static void source_link(struct relay_legs *legs, uint16_t leg)
+{
+	const struct relay_leg *at = &legs->map.legs[leg];
+	uint16_t *head = source_head(legs, at->addr, at->port);
+
+	legs->info[leg].next_of_source = *head;
+	*head = leg;
+}
+
+static void source_unlink(struct relay_legs *legs, uint16_t leg)
+{
+	const struct relay_leg *entry = &legs->map.legs[leg];
+	uint16_t *at = source_head(legs, entry->addr, entry->port);
+
+	while (*at && *at != leg)
+		at = &legs->info[*at].next_of_source;
+	if (*at)
+		*at = legs->info[leg].next_of_source;
+}
+
 /* Enters a leg under the source that its map entry has. */
 static int source_enter(struct relay_legs *legs, uint16_t leg)
 {
 	const struct relay_leg *at = &legs->map.legs[leg];
-	struct relay_leg_info *info = &legs->info[leg];
 	struct relay_place *place = place_make(legs, at->addr);
 
 	if (!place)
 		return -ENOSPC;
-	relay_hash_insert(&legs->exact, &info->node,
-			  source_hash(legs, at->addr, at->port));
+	source_link(legs, leg);
 	place_link(legs, place, leg);
 	if (!publish_place(legs, at->addr, place->legs) &&
 	    !publish_source(legs, at->addr, at->port))
@@ -310,12 +314,11 @@ static int source_enter(struct relay_legs *legs, uint16_t leg)
 static void source_leave(struct relay_legs *legs, uint16_t leg)
 {
 	const struct relay_leg *at = &legs->map.legs[leg];
-	struct relay_leg_info *info = &legs->info[leg];
-	struct relay_place *place = info->place;
+	struct relay_place *place = legs->info[leg].place;
 
 	if (!place)
 		return;
-	relay_hash_remove(&legs->exact, &info->node);
+	source_unlink(legs, leg);
 	place_unlink(legs, leg);
 	publish_source(legs, at->addr, at->port);
 	publish_place(legs, at->addr, place->legs);
@@ -344,6 +347,18 @@ static void party_unlink(struct relay_legs *legs, uint16_t leg)
 
 /* ---- life ---- */
 
+static int sources_init(struct relay_legs *legs)
+{
+	uint32_t heads = 16;
+
+	while (heads < legs->map.leg_count)
+		heads *= 2;
+	legs->source_mask = heads - 1;
+	crypto_shorthash_keygen(legs->secret);
+	legs->sources = calloc(heads, sizeof(*legs->sources));
+	return legs->sources ? 0 : -ENOMEM;
+}
+
 int relay_legs_init(struct relay_legs *legs, const struct relay_tables *map,
 		    const struct relay_table *table,
 		    const struct relay_ops *ops, void *ctx)
@@ -356,8 +371,9 @@ int relay_legs_init(struct relay_legs *legs, const struct relay_tables *map,
 	legs->ops = ops;
 	legs->ctx = ctx;
 	legs->fresh = 1;
+	relay_slab_init(&legs->place_slab, sizeof(struct relay_place));
 	legs->info = calloc(legs->map.leg_count, sizeof(*legs->info));
-	if (!legs->info || relay_hash_init(&legs->exact) ||
+	if (!legs->info || sources_init(legs) ||
 	    relay_hash_init(&legs->places)) {
 		relay_legs_clear(legs);
 		return -ENOMEM;
@@ -367,17 +383,10 @@ int relay_legs_init(struct relay_legs *legs, const struct relay_tables *map,
 
 void relay_legs_clear(struct relay_legs *legs)
 {
-	for (uint32_t leg = 1; legs->info && leg < legs->fresh; leg++) {
-		struct relay_place *place = legs->info[leg].place;
-
-		if (!place)
-			continue;
-		place_unlink(legs, (uint16_t)leg);
-		place_drop_unused(legs, place);
-	}
 	free(legs->info);
-	relay_hash_clear(&legs->exact);
+	free(legs->sources);
 	relay_hash_clear(&legs->places);
+	relay_slab_clear(&legs->place_slab);
 	memset(legs, 0, sizeof(*legs));
 }
 
@@ -425,6 +434,7 @@ int relay_leg_add(struct relay_legs *legs, struct relay_party *party,
 		return -ENOSPC;
 	legs->ops->leg_count_clear(legs->ctx, fresh);
 	label(legs, fresh, party);
+	legs->info[fresh].ifindex = path->ifindex;
 	write_path(&legs->map.legs[fresh], path);
 	if (source_enter(legs, fresh)) {
 		source_leave(legs, fresh);
@@ -451,9 +461,11 @@ int relay_leg_move(struct relay_legs *legs, uint16_t leg,
 
 	relay_leg_path(legs, leg, &before);
 	source_leave(legs, leg);
+	legs->info[leg].ifindex = path->ifindex;
 	write_path(at, path);
 	if (source_enter(legs, leg)) {
 		source_leave(legs, leg);
+		legs->info[leg].ifindex = before.ifindex;
 		write_path(at, &before);
 		source_enter(legs, leg);
 		return -ENOSPC;
@@ -483,7 +495,7 @@ static void bury_counts(struct relay_legs *legs, uint16_t leg)
 	if (legs->ops->leg_count(legs->ctx, leg, &count))
 		return;
 	relay_leg_count_add(&legs->past, &count);
-	relay_leg_count_add(&party->past, &count);
+	relay_party_bury(party, &count);
 }
 
 void relay_leg_drop(struct relay_legs *legs, uint16_t leg)
@@ -495,6 +507,7 @@ void relay_leg_drop(struct relay_legs *legs, uint16_t leg)
 	write_empty(&legs->map.legs[leg]);
 	label(legs, leg, NULL);
 	legs->info[leg].state = RELAY_LEG_GOING;
+	legs->info[leg].wakes = 0;
 	legs->info[leg].life++;
 	legs->live--;
 	legs->going++;
@@ -522,6 +535,8 @@ static int adopt(struct relay_legs *legs, struct relay_party *party,
 {
 	struct wg_path path;
 
+	/* Where packets come from is where they went out, VLANs apart. */
+	legs->info[leg].ifindex = legs->map.legs[leg].ifindex;
 	relay_leg_path(legs, leg, &path);
 	if (relay_leg_find(legs, &path) ||
 	    relay_leg_on_port(legs, party, path.local_port))
@@ -569,7 +584,8 @@ static void correct_known(void *arg, const struct relay_known_key *key)
 
 void relay_legs_adopt(struct relay_legs *legs, uint32_t now_s,
 		      struct relay_party *(*party_of)(void *arg,
-						      const struct wg_key *key),
+						      const struct wg_key *key,
+						      uint16_t local_port),
 		      void *arg)
 {
 	for (uint32_t leg = 1; leg < legs->map.leg_count; leg++) {
@@ -584,7 +600,7 @@ void relay_legs_adopt(struct relay_legs *legs, uint32_t now_s,
 		if (!(at->flags & RELAY_LEG_INUSE) || at->seq & 1)
 			continue;
 		memcpy(key.bytes, legs->map.peers[leg].public_key, WG_KEY_LEN);
-		party = party_of(arg, &key);
+		party = party_of(arg, &key, ntohs(at->local_port));
 		if (party)
 			adopt(legs, party, (uint16_t)leg, now_s);
 	}

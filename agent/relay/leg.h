@@ -13,6 +13,7 @@
 #define SLUICE_RELAY_LEG_H
 
 #include "relay/hash.h"
+#include "relay/slab.h"
 #include "relay/table.h"
 
 struct relay_party;
@@ -26,21 +27,22 @@ enum relay_leg_state {
 /* An address with legs behind it: a peer's own, or a NAT's. */
 struct relay_place {
 	struct relay_hash_node node;
-	uint8_t addr[16];
-	uint16_t first; /* leg, chained by next_here */
-	uint32_t legs;
+	uint16_t first; /* leg, chained by next_here; all have the address */
+	uint16_t legs;
 };
 
 struct relay_leg_info {
-	struct relay_hash_node node; /* by address and port */
 	struct relay_place *place;
 	struct relay_party *party;
 	uint32_t proven_s; /* engine seconds */
+	uint32_t ifindex; /* where it is heard: a link-local address needs it */
 	uint32_t used_s; /* last handshake that went through it both ways */
+	uint16_t next_of_source; /* in its chain of legs->sources */
 	uint16_t next_here, prev_here; /* legs at the same address */
 	uint16_t next_of_party; /* of a free leg: the next free one */
 	uint16_t life; /* which one of those that have had this number */
 	uint8_t state; /* enum relay_leg_state */
+	uint8_t wakes; /* calls that a restart owes it */
 };
 
 struct relay_legs {
@@ -49,7 +51,12 @@ struct relay_legs {
 	void *ctx;
 	const struct relay_table *table;
 	struct relay_leg_info *info; /* by leg */
-	struct relay_hash exact, places;
+	/* A chained hash of legs, by the address and port they are at. */
+	uint16_t *sources;
+	uint32_t source_mask;
+	unsigned char secret[crypto_shorthash_KEYBYTES];
+	struct relay_hash places;
+	struct relay_slab place_slab;
 	uint16_t free; /* given back */
 	uint32_t fresh; /* from here on never used */
 	uint32_t live, going;
@@ -80,13 +87,16 @@ int relay_leg_add(struct relay_legs *legs, struct relay_party *party,
 		  const struct wg_path *path, uint32_t now_s, uint16_t *leg);
 /*
  * Takes over the legs that a previous process left in the maps, after the
- * table. party_of answers whose a key is, NULL for nobody any more: such a leg,
- * one whose writing was interrupted and one that is double are dropped. Ends
- * with the map of known addresses as it has to be.
+ * table. party_of answers whose a leg of that key on that port is, NULL if
+ * nobody's any more: such a leg and one that is double are dropped. So is one
+ * whose writing was interrupted, by a kill in the middle of some ten stores:
+ * what it says may be half of two addresses, and its peer comes back by the
+ * next handshake. Ends with the map of known addresses as it has to be.
  */
 void relay_legs_adopt(struct relay_legs *legs, uint32_t now_s,
 		      struct relay_party *(*party_of)(void *arg,
-						      const struct wg_key *key),
+						      const struct wg_key *key,
+						      uint16_t local_port),
 		      void *arg);
 
 /* Moves it: one write, and every session of the peer follows. -ENOSPC if the

@@ -20,6 +20,11 @@
  * longest keepalive in use (65 s) and a whole REKEY_ATTEMPT_TIME (90 s).
  */
 #define RELAY_PARTY_LIFE 300
+/* For who is in the tunnel by an initiation alone: its first packet takes a
+ * round trip. Sooner where others wait, of whom so many are looked at. */
+#define RELAY_CONFIRM_LIFE 10
+#define RELAY_CONFIRM_GRACE 5
+#define RELAY_MEMBERS_LOOK 64
 /* Silence after which a peer with live sessions is asked where it is. */
 #define RELAY_PARTY_ASK 120
 #define RELAY_PARTY_ASK_AGAIN 30
@@ -30,7 +35,8 @@
 #define RELAY_PENDING_LIFE 10
 #define RELAY_PENDING_MAX 32768
 #define RELAY_PENDING_PER_PARTY 4096
-/* At its quota a sender's own oldest entry gives way once it is this old. */
+/* At its quota a sender's oldest entry gives way once it is this old, and the
+ * oldest of all where there is no room for any. */
 #define RELAY_PENDING_YIELD 2
 
 /* A cookie answers a handshake message that has just passed. */
@@ -38,12 +44,14 @@
 
 /* A held initiation: REKEY_TIMEOUT (5 s) brings the next one anyway. */
 #define RELAY_HOLD_MAX 64
+#define RELAY_HOLD_PER_ADDRESS 8
 #define RELAY_HOLD_LIFE 2
 /* How long a hold's place remembers which candidate was asked last. */
 #define RELAY_HOLD_MEMORY 30
 /* Legs looked at, and mac1 computed, to find out who may be behind a port. */
 #define RELAY_HOLD_LEGS 256
 #define RELAY_HOLD_MACS 512
+#define RELAY_HOLD_MACS_TOTAL 100000 /* a second, besides RELAY_MAC1_TOTAL */
 #define RELAY_HOLD_CANDIDATES 16
 
 /*
@@ -54,6 +62,10 @@
 #define RELAY_MAC1_FREE 64
 #define RELAY_MAC1_PER_PARTY 100000 /* a second: a twentieth of a core */
 #define RELAY_MAC1_TOTAL 500000 /* a second: a quarter */
+/* Partners passed over, who are not here: so many free, then so many for the
+ * price of one mac1. */
+#define RELAY_SKIPS_FREE 1024
+#define RELAY_SKIPS_A_MAC1 16
 /* A rekey is due REKEY_AFTER_TIME (120 s) after the last, clocks being what
  * they are. */
 #define RELAY_REKEY_DUE 110
@@ -67,12 +79,21 @@
  */
 #define RELAY_PAIR_SESSIONS 32
 
+/* What may overtake a packet in the relay's own tunnels: they carry keepalives,
+ * pings, and lists with at most 16 chunks under way. */
+#define RELAY_TUNNEL_REORDERED 192
+
 /* Chunks of one list arrive within this, lists under way at once. */
 #define RELAY_ASSEMBLY_LIFE 30
 #define RELAY_ASSEMBLIES_MAX 64
 /* Bounds of what lists make the relay remember, times MaxPeers. */
 #define RELAY_PARTIES_FACTOR 4
 #define RELAY_EDGES_FACTOR 16
+/* While half of either is in use, one list gets this part of it at most. */
+#define RELAY_LIST_SHARE 8
+
+/* How old the saved timestamps may get, while handshakes go on. */
+#define RELAY_STAMPS_AGE 600
 
 /* After a restart: 200 initiations a second, and how often for one path. */
 #define RELAY_WAKE_BATCH 20
@@ -97,6 +118,10 @@
 #define RELAY_LIMIT_ADDRESS_BURST 20
 #define RELAY_LIMIT_MISMATCH_RATE 50
 #define RELAY_LIMIT_MISMATCH_BURST 20
+/* Data that the agent forwards, from one leg: a third of a core, and more than
+ * 500 Mbit/s where the way out is no device for XDP. */
+#define RELAY_LIMIT_SLOW_RATE 50000
+#define RELAY_LIMIT_SLOW_BURST 5000
 
 #define RELAY_EVENT_INTERVAL_NS 1000000 /* one drop event a CPU a millisecond */
 

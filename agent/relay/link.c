@@ -21,6 +21,7 @@ struct facts {
 	uint16_t vlan; /* 0: no VLAN device */
 	bool service; /* the tag is 802.1ad's, else 802.1Q's */
 	bool usable; /* up and Ethernet */
+	bool sends; /* of a kind that sends frames of a native program */
 	uint8_t mac[ETH_ALEN];
 };
 
@@ -87,6 +88,16 @@ static void parse_vlan(struct facts *facts, struct nlattr *data)
 		protocol && nla_get_u16(protocol) == htons(ETH_P_8021AD);
 }
 
+/*
+ * Drivers with ndo_xdp_xmit, as far as a name can tell. Of hardware, which has no
+ * kind, nearly all that run a program natively have it. To any other the kernel
+ * drops what is redirected and tells nobody but a tracepoint.
+ */
+static bool kind_sends(const struct nlattr *kind)
+{
+	return !nla_strcmp(kind, "veth") || !nla_strcmp(kind, "bond");
+}
+
 static void parse_kind(struct facts *facts, struct nlattr *info)
 {
 	struct nlattr *kind =
@@ -94,7 +105,10 @@ static void parse_kind(struct facts *facts, struct nlattr *info)
 	struct nlattr *data =
 		nla_find(nla_data(info), nla_len(info), IFLA_INFO_DATA);
 
-	if (!kind || nla_strcmp(kind, "vlan"))
+	if (!kind)
+		return;
+	facts->sends = kind_sends(kind);
+	if (nla_strcmp(kind, "vlan"))
 		return;
 	if (data)
 		parse_vlan(facts, data);
@@ -177,12 +191,49 @@ bool relay_links_take(struct relay_links *links, const struct nlmsghdr *message)
 	if (message->nlmsg_type == RTM_DELLINK)
 		return forget(links, (uint32_t)header->ifi_index);
 	memset(&facts, 0, sizeof(facts)); /* compared bytewise */
+	facts.sends = true;
 	facts.ifindex = (uint32_t)header->ifi_index;
 	facts.usable = header->ifi_type == ARPHRD_ETHER &&
 		       (header->ifi_flags & IFF_UP) &&
 		       (header->ifi_flags & IFF_RUNNING);
 	parse_attributes(&facts, (struct nlmsghdr *)message);
 	return store(links, &facts);
+}
+
+bool relay_links_attached(struct relay_links *links,
+			  const struct relay_device *devices, size_t count)
+{
+	bool changed = count != links->attached_count;
+
+	for (size_t i = 0; i < count; i++) {
+		struct relay_device *known = &links->attached[i];
+
+		changed |= known->ifindex != devices[i].ifindex ||
+			   known->native != devices[i].native;
+		*known = devices[i];
+	}
+	links->attached_count = count;
+	return changed;
+}
+
+/*
+ * Does the device send what the program gives it? Where the program runs only
+ * the generic way, any does: the kernel sends as it always sends. Else one that
+ * runs it natively does, and one that can not do even that does not.
+ */
+static bool sends(const struct relay_links *links, const struct facts *facts)
+{
+	const struct relay_device *own = NULL;
+	bool native = false;
+
+	for (size_t i = 0; i < links->attached_count; i++) {
+		native |= links->attached[i].native;
+		if (links->attached[i].ifindex == facts->ifindex)
+			own = &links->attached[i];
+	}
+	if (links->attached_count && !native)
+		return true;
+	return own ? own->native : facts->sends;
 }
 
 /* As the program writes them: one tag is 802.1Q's, of two the outer is 802.1ad's. */
@@ -209,7 +260,8 @@ bool relay_links_resolve(const struct relay_links *links, uint32_t ifindex,
 			return false;
 		tagged[count++] = link;
 	}
-	if (!link || !link->facts.usable || !tags_fit(tagged, count))
+	if (!link || !link->facts.usable || !sends(links, &link->facts) ||
+	    !tags_fit(tagged, count))
 		return false;
 	hop->ifindex = link->facts.ifindex;
 	hop->mtu = (uint16_t)(top->facts.mtu < UINT16_MAX ? top->facts.mtu

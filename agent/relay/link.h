@@ -12,8 +12,16 @@
 #include "relay/engine.h"
 #include "relay/hash.h"
 
+/* A device that the relay's program is attached to. */
+struct relay_device {
+	uint32_t ifindex;
+	bool native;
+};
+
 struct relay_links {
 	struct relay_hash by_ifindex;
+	struct relay_device attached[RELAY_INTERFACES_MAX];
+	size_t attached_count;
 };
 
 int relay_links_init(struct relay_links *links);
@@ -25,10 +33,16 @@ void relay_links_free(struct relay_links *links);
 bool relay_links_take(struct relay_links *links,
 		      const struct nlmsghdr *message);
 
+/* All that the program is attached to; they stay when the devices are cleared.
+ * True if something changed. */
+bool relay_links_attached(struct relay_links *links,
+			  const struct relay_device *devices, size_t count);
+
 /*
  * Fills ifindex, mtu, smac and vlan of *hop for frames that leave by a device.
  * False, and *hop untouched, if XDP can not send there: it is down, not
- * Ethernet, or under VLAN tags that the program does not write.
+ * Ethernet, under VLAN tags that the program does not write, or of a kind that
+ * loses what a native program gives it, as a bridge does.
  */
 bool relay_links_resolve(const struct relay_links *links, uint32_t ifindex,
 			 struct relay_next_hop *hop);

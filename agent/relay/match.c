@@ -24,7 +24,7 @@ struct search {
 	size_t len;
 	uint32_t now_s;
 	struct relay_budget *total;
-	unsigned int tried;
+	unsigned int tried, skipped;
 	bool broke; /* out of budget: no further */
 	bool present; /* look at those who have a leg, or at the others */
 };
@@ -44,8 +44,6 @@ bool relay_budget_take(struct relay_budget *budget, uint32_t now_s,
 
 static bool pay(struct search *search)
 {
-	if (search->tried++ < RELAY_MAC1_FREE)
-		return true;
 	if (relay_budget_take(&search->sender->mac1_budget, search->now_s,
 			      RELAY_MAC1_PER_PARTY) &&
 	    relay_budget_take(search->total, search->now_s, RELAY_MAC1_TOTAL))
@@ -54,14 +52,29 @@ static bool pay(struct search *search)
 	return false;
 }
 
+/* To pass over one costs little, but a list may have thousands of those. */
+static void skip(struct search *search)
+{
+	if (++search->skipped > RELAY_SKIPS_FREE &&
+	    search->skipped % RELAY_SKIPS_A_MAC1 == 0)
+		pay(search);
+}
+
+static bool pay_for_mac1(struct search *search)
+{
+	return search->tried++ < RELAY_MAC1_FREE || pay(search);
+}
+
 static bool fits(struct search *search, const struct relay_side *side)
 {
 	const struct relay_party *other = relay_side_other(side)->party;
 
 	if (!other->first_leg == search->present ||
-	    !relay_edge_open(search->roster, relay_edge_of(side)))
+	    !relay_edge_open(search->roster, relay_edge_of(side))) {
+		skip(search);
 		return false;
-	return pay(search) &&
+	}
+	return pay_for_mac1(search) &&
 	       wg_mac1_fits(&other->mac1, search->message, search->len);
 }
 
@@ -180,12 +193,14 @@ static bool may_match(struct search *search, const struct relay_list *list,
 
 	for (at = list->next; at != list && *macs; at = at->next) {
 		struct relay_side *side = relay_side_of(at);
+		bool open = relay_edge_open(search->roster, relay_edge_of(side));
 
-		if (!relay_edge_open(search->roster, relay_edge_of(side)))
-			continue;
-		if (!relay_budget_take(search->total, search->now_s,
-				       RELAY_MAC1_TOTAL))
+		if ((open || ++search->skipped % RELAY_SKIPS_A_MAC1 == 0) &&
+		    !relay_budget_take(search->total, search->now_s,
+				       RELAY_HOLD_MACS_TOTAL))
 			return false;
+		if (!open)
+			continue;
 		--*macs;
 		if (wg_mac1_fits(&relay_side_other(side)->party->mac1,
 				 search->message, search->len))

@@ -12,11 +12,42 @@
 
 static const uint8_t no_stamp[WG_TIMESTAMP_LEN];
 
+/* It is in the tunnel and has shown nothing yet but an initiation, which may
+ * have come from anywhere, or the relay's own to it was not answered. */
+static bool unconfirmed(const struct relay_engine *engine,
+			const struct relay_party *party, uint32_t for_s)
+{
+	return party->wg && !party->first_leg &&
+	       party->joined_s + for_s < engine->now_s &&
+	       relay_party_heard(engine, party) < party->joined_s;
+}
+
+/* Who has not confirmed by now makes room for the next. */
+static void make_room(struct relay_engine *engine)
+{
+	struct relay_list *all = &engine->roster.all, *at = all->next;
+
+	for (int looked = 0; looked < RELAY_MEMBERS_LOOK && at != all;
+	     looked++) {
+		struct relay_party *party =
+			relay_container(at, struct relay_party, all);
+
+		at = at->next;
+		relay_list_to_back(&party->all, all);
+		if (unconfirmed(engine, party, RELAY_CONFIRM_GRACE)) {
+			relay_leave(engine, party);
+			return;
+		}
+	}
+}
+
 struct wg_peer *relay_join(struct relay_engine *engine,
 			   struct relay_party *party)
 {
 	if (party->wg)
 		return party->wg;
+	if (engine->roster.joined >= engine->settings.max_peers)
+		make_room(engine);
 	if (engine->roster.joined >= engine->settings.max_peers) {
 		relay_engine_count(engine, RELAY_OUTCOME_peers_full);
 		return NULL;
@@ -100,18 +131,34 @@ static void ask_silent(struct relay_engine *engine, struct relay_party *party)
 	wg_peer_initiate(party->wg, &path, false, engine->now_ns);
 }
 
+static void expire_affairs(struct relay_engine *engine,
+			   struct relay_party *party)
+{
+	const struct relay_affairs *affairs = party->affairs;
+
+	if (!affairs)
+		return;
+	if (affairs->assembly &&
+	    affairs->assembly_s + RELAY_ASSEMBLY_LIFE <= engine->now_s) {
+		relay_engine_count(engine, RELAY_OUTCOME_list_expired);
+		relay_assembly_drop(engine, party);
+	}
+	relay_roam_expire(engine, party);
+	relay_party_settle(party);
+}
+
 /* Silent for long: without sessions it goes, with sessions it is asked. */
 static void look_after(struct relay_engine *engine, struct relay_party *party)
 {
 	uint32_t since_s = relay_party_heard(engine, party);
 
-	if (party->assembly &&
-	    party->assembly_s + RELAY_ASSEMBLY_LIFE <= engine->now_s) {
-		relay_engine_count(engine, RELAY_OUTCOME_list_expired);
-		relay_assembly_drop(engine, party);
-	}
+	expire_affairs(engine, party);
 	if (!party->wg) {
 		relay_party_release(&engine->roster, party);
+		return;
+	}
+	if (unconfirmed(engine, party, RELAY_CONFIRM_LIFE)) {
+		relay_leave(engine, party);
 		return;
 	}
 	if (since_s < party->joined_s)
@@ -180,10 +227,10 @@ static struct wg_peer *stranger_op(void *ctx, const struct wg_key *public_key,
 }
 
 static void proven_op(void *ctx, struct wg_peer *peer,
-		      const struct wg_path *path, bool moved)
+		      const struct wg_path *path, bool moved, bool answered)
 {
 	(void)moved; /* the legs know better: there is one for each relay port */
-	relay_roam_proven(ctx, wg_peer_user(peer), path);
+	relay_roam_proven(ctx, wg_peer_user(peer), path, answered);
 }
 
 static void deliver_op(void *ctx, struct wg_peer *peer, const void *data,

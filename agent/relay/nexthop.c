@@ -359,6 +359,13 @@ static void routes_changed(struct relay_nexthops *nexthops)
 		uv_timer_start(&nexthops->settle, on_settle, SETTLE_MS, 0);
 }
 
+void relay_nexthops_attached(struct relay_nexthops *nexthops,
+			     const struct relay_device *devices, size_t count)
+{
+	if (relay_links_attached(&nexthops->links, devices, count))
+		routes_changed(nexthops);
+}
+
 static void neighbour_changed(struct relay_nexthops *nexthops,
 			      const struct nlmsghdr *message)
 {

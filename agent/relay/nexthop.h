@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #include "relay/engine.h"
+#include "relay/link.h"
 
 struct relay_nexthops;
 
@@ -24,6 +25,10 @@ typedef void (*relay_nexthop_fn)(void *ctx, uint16_t leg,
 int relay_nexthops_open(struct relay_nexthops **out, uv_loop_t *loop,
 			relay_nexthop_fn fn, void *ctx);
 void relay_nexthops_close(struct relay_nexthops *nexthops);
+
+/* Where the program is: it matters for what it can send by. */
+void relay_nexthops_attached(struct relay_nexthops *nexthops,
+			     const struct relay_device *devices, size_t count);
 
 void relay_nexthops_resolve(struct relay_nexthops *nexthops, uint16_t leg,
 			    const struct wg_path *path);

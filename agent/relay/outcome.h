@@ -42,6 +42,7 @@
 	X(legs_full, "there was no room for another leg")                              \
 	X(peers_full, "there was no room for another peer")                            \
 	X(not_allowed, "came from a key that may not use the relay")                   \
+	X(source_blocked, "came from a blocked source, in pieces or with IP options")  \
 	/* data that came up */                                                        \
 	X(slow_path, "data that the kernel program left to the agent")                 \
 	X(slow_path_no_leg, "the same, for a peer that has gone")                      \

@@ -59,20 +59,34 @@ static struct relay_pending *take(struct relay_pendings *pendings)
 		relay_list_remove(&pending->all);
 		return pending;
 	}
-	if (pendings->fresh == RELAY_PENDING_MAX)
-		return NULL;
 	return &pendings->pool[pendings->fresh++];
 }
 
-/* An entry this old is hardly answered any more: a round trip is shorter. */
-static bool yield_oldest(struct relay_pendings *pendings,
-			 const struct relay_party *sender, uint32_t now_s)
+/* It is answered, or so old that it hardly will be: a round trip is shorter. */
+static bool yields(const struct relay_pending *pending, uint32_t now_s)
 {
-	struct relay_pending *oldest = relay_container(
-		sender->pending.next, struct relay_pending, of_sender);
+	return pending->answered ||
+	       pending->born_s + RELAY_PENDING_YIELD <= now_s;
+}
 
-	if (oldest->born_s + RELAY_PENDING_YIELD > now_s)
+/* Makes a place where there is none: among the sender's, or among all. */
+static bool make_place(struct relay_pendings *pendings,
+		       const struct relay_affairs *affairs, uint32_t now_s,
+		       bool *unanswered)
+{
+	struct relay_pending *oldest;
+
+	if (affairs->pending_count >= RELAY_PENDING_PER_PARTY)
+		oldest = relay_container(affairs->pending.next,
+					 struct relay_pending, of_sender);
+	else if (pendings->count >= RELAY_PENDING_MAX)
+		oldest = relay_container(pendings->all.next,
+					 struct relay_pending, all);
+	else
+		return true;
+	if (!yields(oldest, now_s))
 		return false;
+	*unanswered = !oldest->answered;
 	relay_pending_remove(pendings, oldest);
 	return true;
 }
@@ -82,24 +96,22 @@ struct relay_pending *relay_pending_add(struct relay_pendings *pendings,
 					uint32_t index_le, uint32_t now_s,
 					bool *yielded)
 {
+	struct relay_affairs *affairs = relay_party_affairs(sender);
 	struct relay_pending *pending;
 
 	*yielded = false;
-	if (sender->pending_count >= RELAY_PENDING_PER_PARTY) {
-		if (!yield_oldest(pendings, sender, now_s))
-			return NULL;
-		*yielded = true;
-	}
-	pending = take(pendings);
-	if (!pending)
+	if (!affairs)
 		return NULL;
+	if (!make_place(pendings, affairs, now_s, yielded))
+		return NULL;
+	pending = take(pendings);
 	memset(pending, 0, sizeof(*pending));
 	pending->sender = sender;
 	pending->index_le = index_le;
 	pending->born_s = now_s;
 	relay_list_insert(&pending->all, pendings->all.prev);
-	relay_list_insert(&pending->of_sender, sender->pending.prev);
-	sender->pending_count++;
+	relay_list_insert(&pending->of_sender, affairs->pending.prev);
+	affairs->pending_count++;
 	relay_hash_insert(&pendings->by_index, &pending->node,
 			  hash_of(pendings, index_le));
 	pendings->count++;
@@ -111,7 +123,7 @@ void relay_pending_remove(struct relay_pendings *pendings,
 {
 	relay_hash_remove(&pendings->by_index, &pending->node);
 	relay_list_remove(&pending->of_sender);
-	pending->sender->pending_count--;
+	pending->sender->affairs->pending_count--;
 	relay_list_remove(&pending->all);
 	relay_list_insert(&pending->all, &pendings->unused);
 	pendings->count--;

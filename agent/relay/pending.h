@@ -18,6 +18,7 @@ struct relay_pending {
 	uint16_t from, to; /* legs */
 	uint16_t from_life, to_life; /* relay_leg_life of them */
 	bool cookie; /* a cookie was let through */
+	bool answered; /* once at least; the answer may have been a forgery */
 };
 
 struct relay_pendings {
@@ -35,8 +36,9 @@ void relay_pendings_clear(struct relay_pendings *pendings);
 struct relay_pending *relay_pending_find(const struct relay_pendings *pendings,
 					 uint32_t index_le);
 /*
- * Remembers an initiation whose index is not in use. NULL if the sender or the
- * whole is at its bound; *yielded tells that the sender's oldest gave way.
+ * Remembers an initiation whose index is not in use. Where the sender or the
+ * whole is at its bound the oldest gives way, if it is answered or old enough,
+ * else NULL; *yielded tells that it went unanswered.
  */
 struct relay_pending *relay_pending_add(struct relay_pendings *pendings,
 					struct relay_party *sender,

@@ -228,8 +228,8 @@ static bool chunk_shape_good(const struct relay_message *message)
 {
 	bool last = message->chunk + 1 == message->chunks;
 
-	if (!message->version || message->chunk >= message->chunks ||
-	    message->result)
+	if (!message->version || message->version > RELAY_LIST_VERSION_MAX ||
+	    message->chunk >= message->chunks || message->result)
 		return false;
 	if (!last)
 		return message->key_count == RELAY_CHUNK_KEYS;

@@ -15,6 +15,7 @@
 
 #define RELAY_CONTROL_PORT 8787 /* UDP, on any address the tunnel carries */
 #define RELAY_LIST_MAX 16384 /* keys in one list */
+#define RELAY_LIST_VERSION_MAX INT64_MAX /* JSON has no larger integers */
 #define RELAY_CHUNK_KEYS 36 /* fits an inner MTU of 1280 */
 #define RELAY_CONTROL_MAX 1232 /* bytes of a control message */
 

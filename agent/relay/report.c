@@ -157,8 +157,10 @@ static json_t *legs_json(const struct relay_engine *engine,
 static struct relay_leg_count party_count(const struct relay_engine *engine,
 					  const struct relay_party *party)
 {
-	struct relay_leg_count sum = party->past, one;
+	struct relay_leg_count sum = {0}, one;
 
+	if (party->past)
+		sum = *party->past;
 	for (uint16_t leg = party->first_leg; leg;
 	     leg = relay_leg_next(&engine->legs, leg))
 		if (!engine->ops.leg_count(engine->ctx, leg, &one))
@@ -244,8 +246,7 @@ static json_t *session_json(const struct relay_engine *engine, size_t at,
 	const struct relay_table *table = &engine->table;
 	struct sluice_count count = relay_table_count(table, at);
 	struct relay_slot slot = relay_table_slot(table, at);
-	uint32_t born_s = relay_table_second(table, at);
-	uint32_t end_s = born_s + RELAY_SESSION_LIFE;
+	uint32_t age_s = relay_table_age(table, at, now_s);
 	char index[11];
 
 	snprintf(index, sizeof(index), "0x%08x", le32toh(slot.index));
@@ -254,8 +255,11 @@ static json_t *session_json(const struct relay_engine *engine, size_t at,
 			 leg_key_json(engine, slot.to), "age_s",
 			 relay_table_adopted(table, at)
 				 ? json_null()
-				 : age_json(now_s, born_s),
-			 "expires_s", end_s > now_s ? (int)(end_s - now_s) : 0,
+				 : json_integer(age_s),
+			 "expires_s",
+			 age_s < RELAY_SESSION_LIFE
+				 ? (int)(RELAY_SESSION_LIFE - age_s)
+				 : 0,
 			 "packets", (json_int_t)count.packets, "bytes",
 			 (json_int_t)count.bytes, "spilled", at >= table->main);
 }

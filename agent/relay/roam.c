@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
- * Where peers are. Only proofs move a leg: an answer to the relay's own
- * handshake or an authentic packet of its tunnel. What merely looks like a peer
- * at a new source, data with one of its indices, earns that source a question
- * that only the peer can answer: an initiation, once the bytes from there have
- * paid for it, and at most one a second a peer.
+ * Where peers are. Only a proof gives a peer another address: that it received
+ * what the relay sent there, which is an answer to the relay's own handshake or
+ * the first packet under a keypair that the relay's response made. What merely
+ * looks like a peer at a new source earns that source a question that only the
+ * peer can answer: an initiation, at most one a second a peer. Data with one of
+ * its indices must have paid for it in bytes before; an authentic packet of the
+ * tunnel pays at once, since a peer that is silent otherwise sends 32 bytes in
+ * 25 s, and only a peer that is allowed here can make one.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -65,8 +68,22 @@ static void move(struct relay_engine *engine, struct relay_party *party,
 	relay_engine_dirty(engine);
 }
 
+/*
+ * Where an authentic packet came from is only what its sender wrote on it. That
+ * is good for a new port of the address that the leg has, as a NAT maps it anew,
+ * if nobody else is there; a new address might be a victim's, or another peer's.
+ */
+static bool plausible(const struct relay_engine *engine, uint16_t leg,
+		      const struct wg_path *path)
+{
+	uint16_t there = relay_leg_find(&engine->legs, path);
+
+	return leg && (!there || there == leg) &&
+	       !memcmp(engine->map.legs[leg].addr, path->remote, 16);
+}
+
 void relay_roam_proven(struct relay_engine *engine, struct relay_party *party,
-		       const struct wg_path *path)
+		       const struct wg_path *path, bool answered)
 {
 	uint16_t leg =
 		relay_leg_on_port(&engine->legs, party, path->local_port);
@@ -75,6 +92,10 @@ void relay_roam_proven(struct relay_engine *engine, struct relay_party *party,
 	if (leg)
 		relay_leg_path(&engine->legs, leg, &known);
 	if (!leg || !wg_path_equal(&known, path)) {
+		if (!answered && !plausible(engine, leg, path)) {
+			relay_roam_ask(engine, party, path, WG_INITIATION_LEN);
+			return;
+		}
 		take_over(engine, party, path);
 		if (leg)
 			move(engine, party, leg, path);
@@ -83,6 +104,8 @@ void relay_roam_proven(struct relay_engine *engine, struct relay_party *party,
 		if (!leg)
 			return;
 	}
+	if (answered && engine->dirtied_s + RELAY_STAMPS_AGE <= engine->now_s)
+		relay_engine_dirty(engine);
 	party->heard_s = engine->now_s;
 	relay_leg_proven(&engine->legs, leg, engine->now_s);
 	relay_hold_release(engine, party, leg, path);
@@ -107,6 +130,29 @@ static size_t ask_place(struct relay_asks *asks, const struct wg_path *path,
 	memset(&asks->source[oldest], 0, sizeof(asks->source[oldest]));
 	asks->source[oldest].path = *path;
 	return oldest;
+}
+
+static struct relay_asks *asks_of(struct relay_party *party)
+{
+	struct relay_affairs *affairs = relay_party_affairs(party);
+
+	if (affairs && !affairs->asks)
+		affairs->asks = calloc(1, sizeof(*affairs->asks));
+	return affairs ? affairs->asks : NULL;
+}
+
+void relay_roam_expire(struct relay_engine *engine, struct relay_party *party)
+{
+	struct relay_affairs *affairs = party->affairs;
+
+	if (!affairs || !affairs->asks)
+		return;
+	for (size_t i = 0; i < RELAY_ASK_SOURCES; i++)
+		if (affairs->asks->source[i].seen_s + RELAY_ASK_LIFE >
+		    engine->now_s)
+			return;
+	free(affairs->asks);
+	affairs->asks = NULL;
 }
 
 /* Whose turn it is among the sources that have paid, RELAY_ASK_SOURCES if none. */
@@ -141,13 +187,12 @@ static void ask(struct relay_engine *engine, struct relay_party *party,
 void relay_roam_ask(struct relay_engine *engine, struct relay_party *party,
 		    const struct wg_path *path, size_t bytes)
 {
-	struct relay_asks *asks = party->asks;
+	struct relay_asks *asks;
 	size_t place;
 
 	if (!party->wg)
 		return;
-	if (!asks)
-		asks = party->asks = calloc(1, sizeof(*asks));
+	asks = asks_of(party);
 	if (!asks)
 		return;
 	place = ask_place(asks, path, engine->now_s);

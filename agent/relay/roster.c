@@ -12,10 +12,13 @@ int relay_roster_init(struct relay_roster *roster, const struct wg_key *own,
 {
 	memset(roster, 0, sizeof(*roster));
 	relay_list_init(&roster->all);
+	relay_slab_init(&roster->party_slab, sizeof(struct relay_party));
+	relay_slab_init(&roster->edge_slab, sizeof(struct relay_edge));
 	roster->own = *own;
 	roster->mutual = settings->require_mutual;
 	roster->party_max = (size_t)settings->max_peers * RELAY_PARTIES_FACTOR;
 	roster->edge_max = (size_t)settings->max_peers * RELAY_EDGES_FACTOR;
+	roster->listed_max = roster->party_max - settings->max_peers;
 	if (relay_hash_init(&roster->parties))
 		return -ENOMEM;
 	if (relay_hash_init(&roster->edges)) {
@@ -48,7 +51,40 @@ struct relay_party *relay_party_find(const struct relay_roster *roster,
 static bool is_idle(const struct relay_party *party)
 {
 	return !party->wg && !party->edges && !party->first_leg &&
-	       relay_list_empty(&party->pending);
+	       !(party->affairs && party->affairs->pending_count);
+}
+
+struct relay_affairs *relay_party_affairs(struct relay_party *party)
+{
+	if (party->affairs)
+		return party->affairs;
+	party->affairs = calloc(1, sizeof(*party->affairs));
+	if (party->affairs)
+		relay_list_init(&party->affairs->pending);
+	return party->affairs;
+}
+
+void relay_party_settle(struct relay_party *party)
+{
+	const struct relay_affairs *affairs = party->affairs;
+
+	if (!affairs || affairs->pending_count || affairs->assembly ||
+	    affairs->asks || affairs->unmatched)
+		return;
+	free(party->affairs);
+	party->affairs = NULL;
+}
+
+static void free_affairs(struct relay_affairs *affairs)
+{
+	if (!affairs)
+		return;
+	if (affairs->assembly)
+		relay_assembly_clear(affairs->assembly);
+	free(affairs->assembly);
+	free(affairs->asks);
+	free(affairs->unmatched);
+	free(affairs);
 }
 
 static void party_free(struct relay_roster *roster, struct relay_party *party)
@@ -56,12 +92,9 @@ static void party_free(struct relay_roster *roster, struct relay_party *party)
 	relay_hash_remove(&roster->parties, &party->node);
 	relay_list_remove(&party->all);
 	roster->party_count--;
-	if (party->assembly)
-		relay_assembly_clear(party->assembly);
-	free(party->assembly);
-	free(party->asks);
-	free(party->unmatched);
-	free(party);
+	free_affairs(party->affairs);
+	free(party->past);
+	relay_slab_put(&roster->party_slab, party);
 }
 
 /* Parties made or heard of long ago come first in `all`. */
@@ -86,7 +119,7 @@ static struct relay_party *party_new(struct relay_roster *roster,
 				     const struct wg_key *key,
 				     const struct relay_settings *settings)
 {
-	struct relay_party *party = calloc(1, sizeof(*party));
+	struct relay_party *party = relay_slab_get(&roster->party_slab);
 
 	if (!party)
 		return NULL;
@@ -96,7 +129,6 @@ static struct relay_party *party_new(struct relay_roster *roster,
 	party->listless = true;
 	relay_list_init(&party->talking);
 	relay_list_init(&party->idle);
-	relay_list_init(&party->pending);
 	relay_list_insert(&party->all, roster->all.prev);
 	relay_hash_insert(
 		&roster->parties, &party->node,
@@ -105,9 +137,11 @@ static struct relay_party *party_new(struct relay_roster *roster,
 	return party;
 }
 
-struct relay_party *relay_party_make(struct relay_roster *roster,
-				     const struct wg_key *key,
-				     const struct relay_settings *settings)
+/* No more than `max` of them by that. */
+static struct relay_party *find_or_make(struct relay_roster *roster,
+					const struct wg_key *key,
+					const struct relay_settings *settings,
+					size_t max)
 {
 	struct relay_party *party = relay_party_find(roster, key);
 
@@ -117,9 +151,9 @@ struct relay_party *relay_party_make(struct relay_roster *roster,
 		errno = EINVAL;
 		return NULL;
 	}
-	if (roster->party_count >= roster->party_max)
+	if (roster->party_count >= max)
 		make_room(roster);
-	if (roster->party_count >= roster->party_max) {
+	if (roster->party_count >= max) {
 		errno = ENOSPC;
 		return NULL;
 	}
@@ -127,6 +161,13 @@ struct relay_party *relay_party_make(struct relay_roster *roster,
 	if (!party)
 		errno = ENOMEM;
 	return party;
+}
+
+struct relay_party *relay_party_make(struct relay_roster *roster,
+				     const struct wg_key *key,
+				     const struct relay_settings *settings)
+{
+	return find_or_make(roster, key, settings, roster->party_max);
 }
 
 bool relay_party_release(struct relay_roster *roster, struct relay_party *party)
@@ -141,11 +182,23 @@ bool relay_party_release(struct relay_roster *roster, struct relay_party *party)
 void relay_party_note(struct relay_party *party, enum relay_outcome what,
 		      uint32_t now_s)
 {
-	if (!party->notes[0].at_s || party->notes[0].what != what)
-		memmove(party->notes + 1, party->notes,
-			sizeof(party->notes) - sizeof(party->notes[0]));
-	party->notes[0].what = what;
-	party->notes[0].at_s = now_s;
+	if (!party->noted_s[0] || party->noted[0] != what) {
+		memmove(party->noted_s + 1, party->noted_s,
+			sizeof(party->noted_s) - sizeof(party->noted_s[0]));
+		memmove(party->noted + 1, party->noted,
+			sizeof(party->noted) - sizeof(party->noted[0]));
+	}
+	party->noted[0] = what;
+	party->noted_s[0] = now_s;
+}
+
+void relay_party_bury(struct relay_party *party,
+		      const struct relay_leg_count *count)
+{
+	if (!party->past)
+		party->past = calloc(1, sizeof(*party->past));
+	if (party->past)
+		relay_leg_count_add(party->past, count);
 }
 
 /* ---- edges ---- */
@@ -223,7 +276,7 @@ static void side_init(struct relay_edge *edge, uint8_t number,
 static struct relay_edge *edge_new(struct relay_roster *roster,
 				   struct relay_party *a, struct relay_party *b)
 {
-	struct relay_edge *edge = calloc(1, sizeof(*edge));
+	struct relay_edge *edge = relay_slab_get(&roster->edge_slab);
 
 	if (!edge)
 		return NULL;
@@ -248,7 +301,7 @@ static void edge_free(struct relay_roster *roster, struct relay_edge *edge,
 		if (party != keep)
 			relay_party_release(roster, party);
 	}
-	free(edge);
+	relay_slab_put(&roster->edge_slab, edge);
 }
 
 /* ---- lists ---- */
@@ -306,12 +359,48 @@ static void apply(struct relay_roster *roster, struct relay_side *side,
 		edge_free(roster, edge, party);
 }
 
+/* How far one list may fill what all of them share. */
+struct share {
+	size_t party_max, edge_max;
+};
+
+/* Keys of the list that nobody has come with yet. */
+static size_t count_unseen(const struct relay_roster *roster,
+			   const struct wg_key *keys, size_t count)
+{
+	size_t unseen = 0;
+
+	for (size_t i = 0; i < count; i++) {
+		const struct relay_party *party =
+			relay_party_find(roster, &keys[i]);
+
+		unseen += !party || !party->known;
+	}
+	return unseen;
+}
+
+/* All that there is, or half of it for a list that is greedy. */
+static struct share share_of(const struct relay_roster *roster,
+			     const struct wg_key *keys, size_t count)
+{
+	struct share share = {roster->listed_max, roster->edge_max};
+
+	if (count_unseen(roster, keys, count) >
+	    roster->party_max / RELAY_LIST_SHARE)
+		share.party_max = roster->party_max / 2;
+	if (count > roster->edge_max / RELAY_LIST_SHARE)
+		share.edge_max = roster->edge_max / 2;
+	return share;
+}
+
 /* Marks the edge to one key, making what is missing. */
 static int mark_key(struct relay_roster *roster, struct relay_party *party,
 		    const struct wg_key *key,
-		    const struct relay_settings *settings)
+		    const struct relay_settings *settings,
+		    const struct share *share)
 {
-	struct relay_party *other = relay_party_make(roster, key, settings);
+	struct relay_party *other =
+		find_or_make(roster, key, settings, share->party_max);
 	struct relay_edge *edge;
 
 	if (!other)
@@ -320,7 +409,7 @@ static int mark_key(struct relay_roster *roster, struct relay_party *party,
 		return 0;
 	edge = relay_edge_find(roster, party, other);
 	if (!edge) {
-		if (roster->edge_count >= roster->edge_max)
+		if (roster->edge_count >= share->edge_max)
 			return -ENOSPC;
 		edge = edge_new(roster, party, other);
 		if (!edge)
@@ -334,11 +423,12 @@ static int mark_keys(struct relay_roster *roster, struct relay_party *party,
 		     const struct wg_key *keys, size_t count,
 		     const struct relay_settings *settings)
 {
+	struct share share = share_of(roster, keys, count);
 	int err = 0;
 
 	party->edges++; /* making room for others must not free this one */
 	for (size_t i = 0; i < count && !err; i++)
-		err = mark_key(roster, party, &keys[i], settings);
+		err = mark_key(roster, party, &keys[i], settings, &share);
 	party->edges--;
 	return err;
 }
@@ -400,4 +490,6 @@ void relay_roster_clear(struct relay_roster *roster)
 	}
 	relay_hash_clear(&roster->parties);
 	relay_hash_clear(&roster->edges);
+	relay_slab_clear(&roster->party_slab);
+	relay_slab_clear(&roster->edge_slab);
 }

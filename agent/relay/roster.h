@@ -20,6 +20,7 @@
 #include "relay/list.h"
 #include "relay/outcome.h"
 #include "relay/settings.h"
+#include "relay/slab.h"
 #include "wg/mac.h"
 #include "wg/tunnel.h"
 
@@ -30,7 +31,7 @@ struct relay_asks;
 
 #define RELAY_PARTY_NOTES 4
 
-/* What became of something a party or a pair did, for `explain`. */
+/* What became of something a pair did, for `explain`. */
 struct relay_note {
 	uint32_t at_s;
 	uint8_t what; /* enum relay_outcome; none if at_s is 0 */
@@ -42,34 +43,46 @@ struct relay_budget {
 	uint32_t used;
 };
 
+/*
+ * What a party has under way: few have at a time. Made by whoever needs it, freed
+ * by the round of parties once nothing is in it.
+ */
+struct relay_affairs {
+	struct relay_list pending; /* handshakes it initiated, oldest first */
+	uint32_t pending_count;
+	uint32_t assembly_s; /* last chunk of the list under way */
+	/* NULL: none */
+	struct relay_assembly *assembly; /* a list under way */
+	struct relay_asks *asks; /* sources under challenge */
+	uint8_t *unmatched; /* its last initiation that fitted nobody */
+};
+
+/* In an order that leaves no holes. */
 struct relay_party {
 	struct relay_hash_node node;
 	struct relay_list all;
 	struct wg_key key;
 	struct wg_mac1_key mac1;
-	bool allowed; /* by AllowedPublicKeys */
-	bool known; /* has been in the tunnel, now or before a restart */
-	bool listless; /* never sent a list */
-	uint16_t first_leg; /* chained through the legs */
 	struct wg_peer *wg; /* NULL: not in the tunnel */
-	uint8_t stamp[WG_TIMESTAMP_LEN]; /* greatest TAI64N while not in it */
-	uint32_t joined_s; /* since when it is in the tunnel */
-	uint32_t
-		heard_s; /* last proof, of this or an earlier process; 0 never */
-	uint32_t asked_s; /* last initiation to a silent one */
 	struct relay_list talking, idle; /* of struct relay_edge's side */
-	uint32_t edges, lists; /* edges of it, those it lists itself */
 	uint64_t list_version;
-	struct relay_assembly *assembly; /* a list under way, NULL: none */
-	uint32_t assembly_s;
-	struct relay_asks *asks; /* sources under challenge, NULL: none */
-	struct relay_list pending; /* handshakes it initiated, oldest first */
-	uint32_t pending_count;
+	struct relay_affairs *affairs; /* NULL: none */
+	struct relay_leg_count *past; /* of legs it had, NULL: none */
+
+	uint32_t edges, lists; /* edges of it, those it lists itself */
+	uint32_t joined_s; /* since when it is in the tunnel */
+	/* Last proof, of this or an earlier process; 0 never. */
+	uint32_t heard_s;
+	uint32_t asked_s; /* last initiation to a silent one */
 	struct relay_budget mac1_budget;
-	struct relay_note notes[RELAY_PARTY_NOTES]; /* latest first */
-	uint8_t *
-		unmatched; /* its last initiation that fitted nobody, or NULL */
-	struct relay_leg_count past; /* of legs it had */
+	/* What became of what it did, latest first, as in relay_note. */
+	uint32_t noted_s[RELAY_PARTY_NOTES];
+	uint8_t noted[RELAY_PARTY_NOTES];
+	uint8_t stamp[WG_TIMESTAMP_LEN]; /* greatest TAI64N while not in it */
+	uint16_t first_leg; /* chained through the legs */
+	bool allowed : 1; /* by AllowedPublicKeys */
+	bool known : 1; /* has been in the tunnel, now or before a restart */
+	bool listless : 1; /* never sent a list */
 };
 
 struct relay_edge;
@@ -95,9 +108,11 @@ struct relay_edge {
 
 struct relay_roster {
 	struct relay_hash parties, edges;
+	struct relay_slab party_slab, edge_slab;
 	struct relay_list all; /* parties */
 	size_t party_count, edge_count;
 	size_t party_max, edge_max;
+	size_t listed_max; /* lists make no more parties: joins have room */
 	size_t joined; /* parties in the tunnel */
 	bool mutual;
 	bool keep; /* somebody walks over `all`: release nobody */
@@ -117,6 +132,11 @@ struct relay_party *relay_party_make(struct relay_roster *roster,
 /* Frees it if nothing about it is worth keeping. True if it has gone. */
 bool relay_party_release(struct relay_roster *roster,
 			 struct relay_party *party);
+
+/* What it has under way, made if there is nothing; NULL: no memory. */
+struct relay_affairs *relay_party_affairs(struct relay_party *party);
+/* Frees that if nothing is in it. */
+void relay_party_settle(struct relay_party *party);
 
 struct relay_edge *relay_edge_find(const struct relay_roster *roster,
 				   const struct relay_party *a,
@@ -155,7 +175,8 @@ struct relay_side *relay_match(const struct relay_roster *roster,
 			       struct relay_budget *total,
 			       enum relay_outcome *why);
 /* True if the mac1 fits one of its partners, at most *macs computed, all of them
- * out of the total. */
+ * out of the total, which is not that of relay_match: who holds initiations must
+ * not keep others from being matched. */
 bool relay_may_match(const struct relay_roster *roster,
 		     const struct relay_party *sender, const void *message,
 		     size_t len, uint32_t now_s, struct relay_budget *total,
@@ -167,6 +188,10 @@ bool relay_budget_take(struct relay_budget *budget, uint32_t now_s,
 
 void relay_party_note(struct relay_party *party, enum relay_outcome what,
 		      uint32_t now_s);
+
+/* Adds what a leg of the party has forwarded, before it goes. */
+void relay_party_bury(struct relay_party *party,
+		      const struct relay_leg_count *count);
 
 static inline void relay_leg_count_add(struct relay_leg_count *sum,
 				       const struct relay_leg_count *count)

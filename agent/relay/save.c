@@ -128,7 +128,7 @@ json_t *relay_engine_save(const struct relay_engine *engine)
 			 FORMAT_VERSION, "peers", peers);
 }
 
-/* ---- restore: read everything, then take it ---- */
+/* ---- restore: each peer is read whole, then taken; a bad one alone is lost ---- */
 
 struct saved {
 	struct wg_key key;
@@ -276,6 +276,7 @@ int relay_engine_restore(struct relay_engine *engine, const json_t *state,
 	const char *format =
 		json_string_value(json_object_get(state, "format"));
 	struct saved saved;
+	size_t spoilt = 0;
 	json_t *peer;
 	size_t i;
 
@@ -283,13 +284,17 @@ int relay_engine_restore(struct relay_engine *engine, const json_t *state,
 	    json_integer_value(json_object_get(state, "version")) !=
 		    FORMAT_VERSION)
 		return -EINVAL;
-	json_array_foreach (peers, i, peer)
-		if (read_party(&saved, peer))
-			return -EINVAL;
 	relay_engine_set_time(engine, now_ns);
-	json_array_foreach (peers, i, peer)
-		if (!read_party(&saved, peer))
+	json_array_foreach (peers, i, peer) {
+		if (read_party(&saved, peer))
+			spoilt++;
+		else
 			take_party(engine, &saved);
+	}
+	if (spoilt)
+		log_warn(
+			"%zu of %zu saved peers can not be read and were left out: they come back by their next handshake, their lists when they send them again",
+			spoilt, json_array_size(peers));
 	relay_judge_confirm(engine);
 	return 0;
 }

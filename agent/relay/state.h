@@ -37,7 +37,7 @@ struct relay_hold {
 	uint8_t message[WG_INITIATION_LEN];
 };
 
-/* A path to try after a restart. */
+/* A saved path to try after a restart. */
 struct relay_wake {
 	struct relay_list list;
 	struct wg_key key;
@@ -62,10 +62,14 @@ struct relay_engine {
 	struct relay_pendings pendings;
 	struct relay_hold holds[RELAY_HOLD_MAX];
 	struct relay_list wakes;
-	uint64_t wake_ns; /* when the next of them may be tried */
-	struct relay_budget mac1_total;
+	uint16_t wake_leg; /* the next one to call after a restart, 0: none */
+	bool wake_called; /* somebody in this round */
+	uint32_t wake_round_s; /* not before */
+	uint64_t wake_ns; /* when the next of all these may be tried */
+	struct relay_budget mac1_total, hold_macs_total;
 	uint32_t assemblies; /* lists under way */
 
+	uint32_t dirtied_s; /* when there was something to save last */
 	uint32_t swept_s; /* last second for which the sweep ran */
 	struct relay_list *party_at; /* where the round of parties is */
 	uint32_t adopted_until_s; /* sessions of a previous process may live */
@@ -117,9 +121,12 @@ void relay_hold_expire(struct relay_engine *engine);
 
 /* roam.c */
 void relay_roam_proven(struct relay_engine *engine, struct relay_party *party,
-		       const struct wg_path *path);
+		       const struct wg_path *path, bool answered);
 void relay_roam_ask(struct relay_engine *engine, struct relay_party *party,
 		    const struct wg_path *path, size_t bytes);
+
+/* Forgets sources that have fallen silent. */
+void relay_roam_expire(struct relay_engine *engine, struct relay_party *party);
 
 /* data.c */
 void relay_data(struct relay_engine *engine, const struct wg_path *path,
@@ -141,6 +148,7 @@ void relay_judge_step(struct relay_engine *engine);
 void relay_judge_confirm(struct relay_engine *engine);
 
 /* wake.c */
+void relay_wake_leg(struct relay_engine *engine, uint16_t leg);
 void relay_wake_add(struct relay_engine *engine,
 		    const struct relay_party *party,
 		    const struct wg_path *path);

@@ -84,7 +84,7 @@ void relay_statefile_set_path(struct relay_statefile *file, const char *path)
 	relay_statefile_dirty(file);
 }
 
-static void set_aside(const struct relay_statefile *file)
+void relay_statefile_set_aside(const struct relay_statefile *file)
 {
 	char aside[PATH_MAX + 8];
 
@@ -92,29 +92,42 @@ static void set_aside(const struct relay_statefile *file)
 	if (rename(file->path, aside))
 		log_warn("can not rename %s: %m", file->path);
 	else
-		log_warn("%s is no state of the relay: kept as %s", file->path,
-			 aside);
+		log_warn("%s is kept as %s", file->path, aside);
 }
 
-int relay_statefile_read(struct relay_statefile *file, json_t **out)
+static int parse(json_t **out, const char *text, size_t len)
 {
-	json_t *document;
-	char *text;
-	size_t len;
-	int err = file_read(file->path, STATE_MAX, &text, &len);
+	json_t *document = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
 
-	if (err)
-		return err;
-	document = json_loadb(text, len, JSON_REJECT_DUPLICATES, NULL);
-	free(text);
 	if (json_integer_value(json_object_get(document, "sluice")) !=
 	    STATE_VERSION) {
 		json_decref(document);
-		set_aside(file);
 		return -EINVAL;
 	}
 	*out = document;
 	return 0;
+}
+
+int relay_statefile_read(struct relay_statefile *file, json_t **out)
+{
+	char *text;
+	size_t len;
+	int err = file_read(file->path, STATE_MAX, &text, &len);
+
+	if (err == -ENOENT)
+		return err;
+	if (!err) {
+		err = parse(out, text, len);
+		free(text);
+	}
+	if (!err)
+		return 0;
+	if (err == -EINVAL)
+		log_warn("%s is no state of the relay", file->path);
+	else
+		log_warn("can not read %s: %s", file->path, strerror(-err));
+	relay_statefile_set_aside(file);
+	return err;
 }
 
 /* Where no service manager has made it. */

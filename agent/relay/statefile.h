@@ -18,9 +18,11 @@ int relay_statefile_open(struct relay_statefile **out, uv_loop_t *loop,
 /* Writes what is unsaved. */
 void relay_statefile_close(struct relay_statefile *file);
 
-/* -ENOENT: there is none yet; -EINVAL: it is not one of ours, and was set aside
- * under another name, so that the next save destroys nothing. */
+/* -ENOENT: there is none yet. After any other error it was set aside. */
 int relay_statefile_read(struct relay_statefile *file, json_t **document);
+/* Keeps a file that is of no use under another name, so that the next save
+ * destroys nothing; logged. */
+void relay_statefile_set_aside(const struct relay_statefile *file);
 void relay_statefile_dirty(struct relay_statefile *file);
 void relay_statefile_set_path(struct relay_statefile *file, const char *path);
 

@@ -7,17 +7,24 @@
 #include "relay/limits.h"
 #include "relay/table.h"
 
-#define STAMP_ADOPTED (1U << 31)
-#define STAMP_UNJUDGED (1U << 30)
+/*
+ * A stamp has the low bits of the second. Sessions of others live for
+ * RELAY_SESSION_LIFE and a turn of the sweep, so that which second it was is
+ * never in doubt; the relay's own do not age here.
+ */
+#define STAMP_ADOPTED (1U << 15)
+#define STAMP_UNJUDGED (1U << 14)
 #define STAMP_SECOND (STAMP_UNJUDGED - 1)
+_Static_assert(RELAY_SESSION_LIFE + RELAY_SWEEP_TURN < STAMP_SECOND / 2,
+	       "a sweep that is late by as much again does no harm");
 
 static size_t bucket_of(const struct relay_table *table, uint32_t index_le)
 {
 	const struct relay_config *config = table->map.config;
 
 	return relay_bucket_of(le32toh(index_le), config->seed_mul,
-			       config->seed_add, config->bucket_shift) &
-	       (table->map.bucket_count - 1);
+			       config->seed_add,
+			       (uint32_t)table->map.bucket_count);
 }
 
 static struct relay_slot *slot_at(const struct relay_table *table, size_t at)
@@ -129,8 +136,7 @@ int relay_table_init(struct relay_table *table, const struct relay_tables *map,
 	table->main = map->bucket_count * RELAY_BUCKET_SLOTS;
 	table->positions = map->count_stride;
 	table->forwarded_max = forwarded_max;
-	if (map->bucket_count < 2 ||
-	    map->bucket_count & (map->bucket_count - 1) ||
+	if (map->bucket_count < 2 || map->bucket_count > UINT32_MAX ||
 	    table->positions < table->main || !map->cpus || map->leg_count < 2)
 		return -EINVAL;
 	table->stamp = calloc(table->positions, sizeof(*table->stamp));
@@ -268,7 +274,7 @@ size_t relay_table_sweep(struct relay_table *table, size_t count,
 			table->sweep_at = 0;
 		if (!slot_at(table, at)->from ||
 		    slot_at(table, at)->to == RELAY_LEG_LOCAL ||
-		    relay_table_second(table, at) + RELAY_SESSION_LIFE > now_s)
+		    relay_table_age(table, at, now_s) < RELAY_SESSION_LIFE)
 			continue;
 		relay_table_withdraw(table, at);
 		gone++;
@@ -289,9 +295,10 @@ uint32_t relay_table_refs(const struct relay_table *table, uint16_t leg)
 	return leg < table->map.leg_count ? table->refs[leg] : 0;
 }
 
-uint32_t relay_table_second(const struct relay_table *table, size_t at)
+uint32_t relay_table_age(const struct relay_table *table, size_t at,
+			 uint32_t now_s)
 {
-	return table->stamp[at] & STAMP_SECOND;
+	return (now_s - table->stamp[at]) & STAMP_SECOND;
 }
 
 bool relay_table_adopted(const struct relay_table *table, size_t at)
@@ -306,7 +313,7 @@ bool relay_table_unjudged(const struct relay_table *table, size_t at)
 
 void relay_table_judge(struct relay_table *table, size_t at)
 {
-	table->stamp[at] &= ~STAMP_UNJUDGED;
+	table->stamp[at] &= (uint16_t)~STAMP_UNJUDGED;
 }
 
 /* ---- taking over ---- */

@@ -5,7 +5,7 @@
  *
  * A position names a slot for as long as it is live: 8 * bucket + place for a
  * slot in its bucket, 8 * buckets + n for the n-th spilled one. Counters and
- * the agent's own four bytes a slot go by position. Nothing here allocates
+ * the agent's own two bytes a slot go by position. Nothing here allocates
  * after the start, and pages of positions never used are never touched.
  */
 #ifndef SLUICE_RELAY_TABLE_H
@@ -25,7 +25,7 @@ struct relay_table {
 	void *ctx;
 	size_t main; /* positions inside buckets */
 	size_t positions; /* all of them */
-	uint32_t *stamp; /* by position: 0 free, else second and flags */
+	uint16_t *stamp; /* by position: when it was published, and flags */
 	uint32_t *refs; /* by leg: live slots that name it */
 	/* The spilled slots, and a chained hash over them. */
 	struct relay_slot *spill;
@@ -73,7 +73,9 @@ size_t relay_table_sweep(struct relay_table *table, size_t count,
 size_t relay_table_next(const struct relay_table *table, size_t at);
 
 uint32_t relay_table_refs(const struct relay_table *table, uint16_t leg);
-uint32_t relay_table_second(const struct relay_table *table, size_t at);
+/* Seconds since it was published or taken over. */
+uint32_t relay_table_age(const struct relay_table *table, size_t at,
+			 uint32_t now_s);
 /* Taken over from a previous process: its age is not known. */
 bool relay_table_adopted(const struct relay_table *table, size_t at);
 /* Taken over, and no consent list has confirmed it yet. */

@@ -90,8 +90,7 @@ void wg_cookie_slip_sign(struct wg_cookie_slip *slip, const void *message,
 	memcpy(slip->last_mac1, macs->mac1, sizeof(macs->mac1));
 	slip->has_last_mac1 = true;
 
-	if (slip->has_cookie &&
-	    now_ns - slip->cookie_at_ns >= WG_COOKIE_USE_NS) {
+	if (slip->has_cookie && now_ns >= wg_cookie_slip_until(slip)) {
 		sodium_memzero(slip->cookie, sizeof(slip->cookie));
 		slip->has_cookie = false;
 	}
@@ -100,6 +99,11 @@ void wg_cookie_slip_sign(struct wg_cookie_slip *slip, const void *message,
 		       before(message, macs->mac2));
 	else
 		memset(macs->mac2, 0, sizeof(macs->mac2));
+}
+
+uint64_t wg_cookie_slip_until(const struct wg_cookie_slip *slip)
+{
+	return slip->has_cookie ? slip->cookie_at_ns + WG_COOKIE_USE_NS : 0;
 }
 
 int wg_cookie_slip_take(struct wg_cookie_slip *slip,

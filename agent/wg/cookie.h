@@ -42,6 +42,8 @@ void wg_cookie_jar_reply(struct wg_cookie_jar *jar, struct wg_cookie *reply,
 void wg_cookie_slip_sign(struct wg_cookie_slip *slip, const void *message,
 			 struct wg_macs *macs, const struct wg_key *public_key,
 			 uint64_t now_ns);
+/* Until when the cookie is of use; 0: there is none. */
+uint64_t wg_cookie_slip_until(const struct wg_cookie_slip *slip);
 /* Takes the cookie out of a reply to what we signed last. 0 or -EBADMSG. */
 int wg_cookie_slip_take(struct wg_cookie_slip *slip,
 			const struct wg_cookie *reply,

@@ -7,6 +7,17 @@
 
 #include "wg/state.h"
 
+static const struct wg_key no_psk;
+
+static void remote_of(struct wg_remote *remote, const struct wg_peer *peer)
+{
+	*remote = (struct wg_remote){
+		.public_key = peer->public_key,
+		.psk = peer->psk ? *peer->psk : no_psk,
+		.shared = peer->shared,
+	};
+}
+
 /*
  * The next stamp for this peer, which accepts only growing ones: rounded to
  * WG_STAMP_STEP_NS within its second, and a step later than the last if the
@@ -54,12 +65,33 @@ static void discard(struct wg_pending *pending)
 	wg_slab_put(&peer->tunnel->pendings, pending);
 }
 
+/* NULL: no memory */
+static struct wg_cookie_slip *slip_of(struct wg_peer *peer)
+{
+	if (!peer->slip)
+		peer->slip = wg_slab_get(&peer->tunnel->slips);
+	return peer->slip;
+}
+
+void wg_handshake_settle(struct wg_peer *peer)
+{
+	const struct wg_cookie_slip *slip = peer->slip;
+
+	if (!slip || peer->pending || peer->next ||
+	    wg_cookie_slip_until(slip) > peer->tunnel->now_ns)
+		return;
+	wg_slab_put(&peer->tunnel->slips, peer->slip);
+	peer->slip = NULL;
+}
+
 /* A fresh initiation: new ephemeral, stamp and index each time. */
 static int send_initiation(struct wg_pending *pending)
 {
 	struct wg_peer *peer = pending->indexed.peer;
 	struct wg_tunnel *tunnel = peer->tunnel;
+	struct wg_cookie_slip *slip = slip_of(peer);
 	struct wg_initiation message;
+	struct wg_remote remote;
 	uint8_t stamp[WG_TIMESTAMP_LEN];
 	int err;
 
@@ -71,9 +103,13 @@ static int send_initiation(struct wg_pending *pending)
 		pending->path = peer->path;
 
 	withdraw(pending);
+	if (!slip)
+		return -ENOMEM;
 	next_stamp(peer, stamp);
+	remote_of(&remote, peer);
 	err = wg_noise_initiate(&pending->noise, &message, &tunnel->vault->self,
-				&peer->remote, stamp);
+				&remote, stamp);
+	sodium_memzero(&remote, sizeof(remote));
 	if (!err)
 		err = wg_tunnel_draw_index(peer, &pending->indexed.index);
 	if (err)
@@ -82,8 +118,8 @@ static int send_initiation(struct wg_pending *pending)
 	wg_index_insert(&tunnel->indices, &pending->indexed);
 
 	message.sender = htole32(pending->indexed.index);
-	wg_cookie_slip_sign(&peer->slip, &message, &message.macs,
-			    &peer->remote.public_key, tunnel->now_ns);
+	wg_cookie_slip_sign(slip, &message, &message.macs,
+			    &peer->public_key, tunnel->now_ns);
 	if (pending->insist)
 		wg_timers_traversed(peer);
 	wg_tunnel_transmit(peer, &pending->path, &message, sizeof(message));
@@ -254,7 +290,7 @@ identify(struct wg_tunnel *tunnel, const struct wg_path *path,
 		return NULL;
 	peer = wg_peers_find(tunnel, &noise->remote_static);
 	if (peer)
-		shared = peer->remote.shared;
+		shared = peer->shared;
 	else if (wg_noise_shared(&shared, &self->private_key,
 				 &noise->remote_static))
 		return NULL;
@@ -274,6 +310,7 @@ static int respond(struct wg_peer *peer, const struct wg_path *path,
 		   const struct wg_initiation *message,
 		   struct wg_responder *noise)
 {
+	struct wg_cookie_slip *slip = slip_of(peer);
 	struct wg_tunnel *tunnel = peer->tunnel;
 	struct wg_response response;
 	struct wg_session_keys keys;
@@ -281,7 +318,9 @@ static int respond(struct wg_peer *peer, const struct wg_path *path,
 	uint32_t index;
 	int err;
 
-	err = wg_noise_respond(noise, &response, &peer->remote.psk, &keys);
+	if (!slip)
+		return -ENOMEM;
+	err = wg_noise_respond(noise, &response, peer->psk ?: &no_psk, &keys);
 	if (err)
 		return err;
 	keypair = wg_session_new(peer, message->sender, false, &keys);
@@ -297,8 +336,9 @@ static int respond(struct wg_peer *peer, const struct wg_path *path,
 
 	response.sender = htole32(index);
 	response.receiver = message->sender;
-	wg_cookie_slip_sign(&peer->slip, &response, &response.macs,
-			    &peer->remote.public_key, tunnel->now_ns);
+	wg_cookie_slip_sign(slip, &response, &response.macs,
+			    &peer->public_key, tunnel->now_ns);
+	wg_session_responded(peer, path);
 	wg_tunnel_transmit(peer, path, &response, sizeof(response));
 	wg_timers_schedule(peer);
 	return 0;
@@ -362,10 +402,16 @@ enum wg_verdict wg_handshake_finish(struct wg_pending *pending,
 	uint32_t index = pending->indexed.index;
 	struct wg_session_keys keys;
 	struct wg_keypair *keypair;
-	bool moved;
+	struct wg_remote remote;
+	bool answered = wg_path_equal(&pending->path, path), moved;
+	uint64_t sent_ns = pending->sent_ns;
+	int err;
 
-	if (wg_noise_finish(&pending->noise, message, &tunnel->vault->self,
-			    &peer->remote, &keys))
+	remote_of(&remote, peer);
+	err = wg_noise_finish(&pending->noise, message, &tunnel->vault->self,
+			      &remote, &keys);
+	sodium_memzero(&remote, sizeof(remote));
+	if (err)
 		return WG_BAD_HANDSHAKE;
 	keypair = wg_session_new(peer, message->sender, true, &keys);
 	sodium_memzero(&keys, sizeof(keys));
@@ -376,16 +422,17 @@ enum wg_verdict wg_handshake_finish(struct wg_pending *pending,
 	wg_index_remove(&tunnel->indices, &pending->indexed);
 	pending->indexed.kind = WG_INDEXED_NONE;
 	wg_session_begin(peer, keypair, index);
-	peer->quiet_until_ns = pending->sent_ns + WG_REKEY_TIMEOUT_NS;
-	discard_until(peer, pending->sent_ns);
+	discard_until(peer, sent_ns);
 
 	peer->rx_bytes += sizeof(*message);
 	wg_session_renewed(peer);
 	moved = wg_session_moved(peer, path);
+	if (answered)
+		peer->quiet_until_ns = sent_ns + WG_REKEY_TIMEOUT_NS;
 	wg_timers_received(peer, false);
 	/* The responder may not send before it heard something under the key. */
 	wg_session_send(peer, NULL, 0);
 	wg_timers_schedule(peer);
-	tunnel->ops.proven(tunnel->ctx, peer, path, moved);
+	tunnel->ops.proven(tunnel->ctx, peer, path, moved, answered);
 	return WG_OK;
 }

@@ -109,8 +109,9 @@ static enum wg_verdict take_cookie(struct wg_tunnel *tunnel, const void *data)
 	indexed = wg_index_find(&tunnel->indices, le32toh(message.receiver));
 	if (!indexed)
 		return WG_NOT_OURS;
-	if (wg_cookie_slip_take(&indexed->peer->slip, &message,
-				&indexed->peer->remote.public_key,
+	if (!indexed->peer->slip ||
+	    wg_cookie_slip_take(indexed->peer->slip, &message,
+				&indexed->peer->public_key,
 				tunnel->now_ns))
 		return WG_BAD_HANDSHAKE;
 	/* The next initiation or response will carry it; not before its time,

@@ -23,7 +23,7 @@ struct wg_peer *wg_peers_find(const struct wg_tunnel *tunnel,
 {
 	struct wg_peer *peer = *bucket_of(tunnel, public_key);
 
-	while (peer && !wg_key_equal(&peer->remote.public_key, public_key))
+	while (peer && !wg_key_equal(&peer->public_key, public_key))
 		peer = peer->chain;
 	return peer;
 }
@@ -34,18 +34,23 @@ struct wg_peer *wg_peer_find(struct wg_tunnel *tunnel,
 	return wg_peers_find(tunnel, public_key);
 }
 
-static int fill_remote(struct wg_tunnel *tunnel, struct wg_remote *remote,
-		       const struct wg_key *public_key,
-		       const struct wg_key *psk)
+static int fill_keys(struct wg_tunnel *tunnel, struct wg_peer *peer,
+		     const struct wg_key *public_key, const struct wg_key *psk)
 {
 	const struct wg_identity *self = &tunnel->vault->self;
+	int err;
 
 	if (wg_key_equal(public_key, &self->public_key))
 		return -EINVAL;
-	remote->public_key = *public_key;
-	if (psk)
-		remote->psk = *psk;
-	return wg_noise_shared(&remote->shared, &self->private_key, public_key);
+	peer->public_key = *public_key;
+	err = wg_noise_shared(&peer->shared, &self->private_key, public_key);
+	if (err || !psk || wg_key_is_zero(psk))
+		return err;
+	peer->psk = wg_slab_get(&tunnel->psks);
+	if (!peer->psk)
+		return -ENOMEM;
+	*peer->psk = *psk;
+	return 0;
 }
 
 struct wg_peer *wg_peer_add(struct wg_tunnel *tunnel,
@@ -64,7 +69,7 @@ struct wg_peer *wg_peer_add(struct wg_tunnel *tunnel,
 	else if (!(peer = wg_slab_get(&tunnel->peers)))
 		err = -ENOMEM;
 	else
-		err = fill_remote(tunnel, &peer->remote, public_key, psk);
+		err = fill_keys(tunnel, peer, public_key, psk);
 	if (err) {
 		wg_slab_put(&tunnel->peers, peer);
 		errno = -err;
@@ -82,7 +87,7 @@ struct wg_peer *wg_peer_add(struct wg_tunnel *tunnel,
 
 void wg_peer_remove(struct wg_tunnel *tunnel, struct wg_peer *peer)
 {
-	struct wg_peer **at = bucket_of(tunnel, &peer->remote.public_key);
+	struct wg_peer **at = bucket_of(tunnel, &peer->public_key);
 
 	while (*at != peer)
 		at = &(*at)->chain;
@@ -91,6 +96,10 @@ void wg_peer_remove(struct wg_tunnel *tunnel, struct wg_peer *peer)
 
 	wg_handshake_forget(peer);
 	wg_session_forget(peer);
+	wg_slab_put(&tunnel->slips, peer->slip);
+	wg_slab_put(&tunnel->psks, peer->psk);
+	peer->slip = NULL;
+	peer->psk = NULL;
 	wg_heap_set(&tunnel->timers, &peer->timer, WG_NEVER);
 	if (!tunnel->depth) {
 		wg_slab_put(&tunnel->peers, peer);
@@ -127,7 +136,7 @@ void *wg_peer_user(const struct wg_peer *peer)
 
 const struct wg_key *wg_peer_key(const struct wg_peer *peer)
 {
-	return &peer->remote.public_key;
+	return &peer->public_key;
 }
 
 int wg_peer_initiate(struct wg_peer *peer, const struct wg_path *path,

@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include <errno.h>
+#include <stddef.h>
+
+#include <sodium.h>
 
 #include "wg/state.h"
+
+_Static_assert(offsetof(struct wg_path, ifindex) == 36,
+	       "all that tells two paths apart stands before, without a gap");
 
 static uint64_t age(const struct wg_peer *peer,
 		    const struct wg_keypair *keypair)
@@ -28,6 +34,7 @@ struct wg_keypair *wg_session_new(struct wg_peer *peer,
 
 	if (!keypair)
 		return NULL;
+	keypair->replay_bits = peer->tunnel->replay_bits;
 	keypair->remote_index_le = remote_index_le;
 	keypair->initiator = initiator;
 	keypair->born_ns = peer->tunnel->now_ns;
@@ -122,10 +129,28 @@ static void renew_last_minute(struct wg_peer *peer)
 	wg_handshake_renew(peer);
 }
 
+/* What wg_path_equal compares, keyed: nobody finds two that are the same. */
+static uint64_t hash_way(const struct wg_peer *peer, const struct wg_path *path)
+{
+	uint64_t hash;
+
+	crypto_shorthash((unsigned char *)&hash, (const unsigned char *)path,
+			 offsetof(struct wg_path, ifindex),
+			 peer->tunnel->bucket_key);
+	return hash;
+}
+
+void wg_session_responded(struct wg_peer *peer, const struct wg_path *path)
+{
+	peer->next_way = hash_way(peer, path);
+}
+
 bool wg_session_moved(struct wg_peer *peer, const struct wg_path *path)
 {
 	bool moved = !peer->has_path || !wg_path_equal(&peer->path, path);
 
+	if (moved)
+		peer->quiet_until_ns = 0; /* that was elsewhere */
 	peer->path = *path;
 	peer->has_path = true;
 	return moved;
@@ -154,7 +179,7 @@ enum wg_verdict wg_session_receive(struct wg_keypair *keypair,
 	struct wg_peer *peer = keypair->indexed.peer;
 	struct wg_tunnel *tunnel = peer->tunnel;
 	size_t inner_len = len - WG_DATA_MIN_LEN;
-	bool late, proves, moved = false;
+	bool late, proves, answered, moved = false;
 	int err;
 
 	if (!usable(peer, keypair))
@@ -168,6 +193,8 @@ enum wg_verdict wg_session_receive(struct wg_keypair *keypair,
 	proves = !late || (peer->has_path && wg_path_equal(&peer->path, path));
 	if (proves)
 		moved = wg_session_moved(peer, path);
+	answered = keypair == peer->next &&
+		   peer->next_way == hash_way(peer, path);
 	if (keypair == peer->next)
 		confirm(peer);
 	wg_timers_received(peer, inner_len > 0);
@@ -175,7 +202,7 @@ enum wg_verdict wg_session_receive(struct wg_keypair *keypair,
 	wg_timers_schedule(peer);
 
 	if (proves)
-		tunnel->ops.proven(tunnel->ctx, peer, path, moved);
+		tunnel->ops.proven(tunnel->ctx, peer, path, moved, answered);
 	if (inner_len && !peer->gone)
 		tunnel->ops.deliver(tunnel->ctx, peer, tunnel->opened,
 				    inner_len);

@@ -39,26 +39,23 @@ struct wg_pending {
 	bool follow; /* to the peer's path, wherever that moves */
 };
 
+/* There may be many thousands: in an order that leaves no holes, and with what
+ * only a handshake needs elsewhere. */
 struct wg_peer {
 	struct wg_heap_node timer; /* first: a node is its peer */
 	struct wg_peer *chain; /* in the hash table, or in the graveyard */
 	struct wg_tunnel *tunnel;
 	void *user;
-	struct wg_remote remote;
-	struct wg_cookie_slip slip;
-
-	/* Where it proved to be. */
-	struct wg_path path;
-	bool has_path;
-	bool gone; /* removed from within a callback */
+	struct wg_key public_key;
+	struct wg_key shared; /* as in wg_remote */
+	struct wg_key *psk; /* NULL: none */
+	struct wg_cookie_slip *slip; /* NULL: nothing to remember */
 
 	/* We send under current. next: we responded, it has not confirmed. */
 	struct wg_keypair *previous, *current, *next;
 	struct wg_pending *pending;
+	uint64_t next_way; /* hash of the path our response for next went */
 	uint64_t quiet_until_ns; /* a handshake of ours was answered just now */
-	bool last_minute; /* asked for a new keypair before this one's end */
-
-	uint8_t greatest_stamp[WG_TIMESTAMP_LEN]; /* received */
 	uint64_t next_initiation_ns; /* earlier ones come too soon */
 	uint64_t stamp_ns; /* the last we sent */
 
@@ -66,10 +63,16 @@ struct wg_peer {
 	uint64_t keepalive_ns; /* answer what came, if only with a keepalive */
 	uint64_t silence_ns; /* what we sent was not answered: handshake */
 	uint64_t persistent_ns;
-	uint16_t keepalive; /* seconds */
 
 	uint64_t handshake_ns, heard_ns;
 	uint64_t rx_bytes, tx_bytes;
+
+	struct wg_path path; /* where it proved to be */
+	uint8_t greatest_stamp[WG_TIMESTAMP_LEN]; /* received */
+	uint16_t keepalive; /* seconds */
+	bool has_path : 1;
+	bool gone : 1; /* removed from within a callback */
+	bool last_minute : 1; /* asked for a new keypair before this one ends */
 };
 
 /* Handshakes in the current second, and whether there were too many. */
@@ -89,10 +92,11 @@ struct wg_tunnel {
 	void *ctx;
 	uint64_t (*wall_ns)(void);
 	uint32_t load_limit;
+	uint16_t replay_bits;
 	struct wg_load initiations, responses;
 	struct wg_vault *vault;
 
-	struct wg_slab peers, keypairs, pendings;
+	struct wg_slab peers, keypairs, pendings, slips, psks;
 	struct wg_peer **buckets; /* of peers, by public key */
 	size_t bucket_mask;
 	uint8_t bucket_key[16]; /* SipHash */
@@ -123,6 +127,8 @@ void wg_handshake_renew(struct wg_peer *peer);
 void wg_handshake_relax(struct wg_peer *peer);
 void wg_handshake_due(struct wg_peer *peer); /* retries, gives up */
 void wg_handshake_forget(struct wg_peer *peer); /* all pending ones */
+/* Forgets the cookie and the mac1 that one may come for, once they are no use. */
+void wg_handshake_settle(struct wg_peer *peer);
 enum wg_verdict wg_handshake_answer(struct wg_tunnel *tunnel,
 				    const struct wg_path *path,
 				    const struct wg_initiation *message);
@@ -146,8 +152,10 @@ enum wg_verdict wg_session_receive(struct wg_keypair *keypair,
 				   const void *message, size_t len);
 /* Both ends have the current keypair. */
 void wg_session_renewed(struct wg_peer *peer);
-/* The peer is at path, beyond doubt. True: it moved. */
+/* An authentic packet says that the peer is at path. True: it moved. */
 bool wg_session_moved(struct wg_peer *peer, const struct wg_path *path);
+/* Our response, from which the peer derives next, goes there. */
+void wg_session_responded(struct wg_peer *peer, const struct wg_path *path);
 void wg_session_expire(struct wg_peer *peer); /* what is too old */
 void wg_session_forget(struct wg_peer *peer); /* all three */
 

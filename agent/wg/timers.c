@@ -57,6 +57,9 @@ static uint64_t next_deadline(const struct wg_peer *peer)
 	for (const struct wg_pending *pending = peer->pending; pending;
 	     pending = pending->next)
 		due_ns = earlier(due_ns, pending->retry_ns);
+	if (peer->slip &&
+	    wg_cookie_slip_until(peer->slip) > peer->tunnel->now_ns)
+		due_ns = earlier(due_ns, wg_cookie_slip_until(peer->slip));
 	for (int i = 0; i < 3; i++)
 		if (keypairs[i])
 			due_ns = earlier(due_ns, keypairs[i]->born_ns +
@@ -103,6 +106,7 @@ void wg_timers_run(struct wg_peer *peer)
 	if (take(&peer->silence_ns, now_ns))
 		wg_handshake_renew(peer);
 	wg_handshake_due(peer);
+	wg_handshake_settle(peer);
 	if (!peer->gone)
 		wg_heap_set(&peer->tunnel->timers, &peer->timer,
 			    next_deadline(peer));

@@ -64,7 +64,7 @@ int wg_keypair_open(struct wg_keypair *keypair, void *plain,
 	counter = le64toh(head.counter);
 	if (counter >= WG_REJECT_AFTER_MESSAGES)
 		return -EBADMSG;
-	if (!wg_replay_is_new(&keypair->replay, counter))
+	if (!wg_replay_is_new(&keypair->replay, keypair->replay_bits, counter))
 		return -EALREADY;
 	make_nonce(nonce, counter);
 	if (crypto_aead_chacha20poly1305_ietf_decrypt(
@@ -72,6 +72,6 @@ int wg_keypair_open(struct wg_keypair *keypair, void *plain,
 		    keypair->keys.receive))
 		return -EBADMSG;
 	*late = counter < keypair->replay.greatest;
-	wg_replay_accept(&keypair->replay, counter);
+	wg_replay_accept(&keypair->replay, keypair->replay_bits, counter);
 	return 0;
 }

@@ -17,6 +17,7 @@
 struct wg_keypair {
 	struct wg_indexed indexed; /* first: the table's entry is this */
 	uint32_t remote_index_le;
+	uint16_t replay_bits; /* of the window at the end */
 	bool initiator; /* ours was the handshake */
 	uint64_t born_ns;
 	uint64_t send_counter;

@@ -46,14 +46,26 @@ static int make_tables(struct wg_tunnel *tunnel)
 	tunnel->opened = malloc(WG_INNER_MAX);
 	randombytes_buf(tunnel->bucket_key, sizeof(tunnel->bucket_key));
 	wg_slab_init(&tunnel->peers, sizeof(struct wg_peer));
-	wg_slab_init(&tunnel->keypairs, sizeof(struct wg_keypair));
+	wg_slab_init(&tunnel->keypairs,
+		     sizeof(struct wg_keypair) + tunnel->replay_bits / 8);
 	wg_slab_init(&tunnel->pendings, sizeof(struct wg_pending));
+	wg_slab_init(&tunnel->slips, sizeof(struct wg_cookie_slip));
+	wg_slab_init(&tunnel->psks, sizeof(struct wg_key));
 	/* Two keypairs a peer most of the time. */
 	if (!tunnel->buckets || !tunnel->sealed || !tunnel->opened ||
 	    wg_index_table_init(&tunnel->indices, 2 * buckets) ||
 	    wg_heap_init(&tunnel->timers, tunnel->max_peers))
 		return -ENOMEM;
 	return 0;
+}
+
+/* Whole words, and one for the greatest counter. */
+static uint16_t replay_bits(uint16_t reordered)
+{
+	uint32_t bits = ((uint32_t)reordered + 63) / 64 * 64 + 64;
+
+	return reordered && bits < WG_REPLAY_BITS ? (uint16_t)bits
+						  : WG_REPLAY_BITS;
 }
 
 int wg_tunnel_new(struct wg_tunnel **out,
@@ -74,6 +86,7 @@ int wg_tunnel_new(struct wg_tunnel **out,
 	tunnel->max_peers = settings->max_peers;
 	tunnel->load_limit = settings->load_limit ? settings->load_limit
 						  : WG_DEFAULT_LOAD_LIMIT;
+	tunnel->replay_bits = replay_bits(settings->reordered);
 	err = make_vault(tunnel, &settings->private_key);
 	if (!err)
 		err = make_tables(tunnel);
@@ -92,6 +105,8 @@ void wg_tunnel_free(struct wg_tunnel *tunnel)
 	wg_slab_clear(&tunnel->peers);
 	wg_slab_clear(&tunnel->keypairs);
 	wg_slab_clear(&tunnel->pendings);
+	wg_slab_clear(&tunnel->slips);
+	wg_slab_clear(&tunnel->psks);
 	wg_index_table_clear(&tunnel->indices);
 	wg_heap_clear(&tunnel->timers);
 	free(tunnel->buckets);

@@ -56,9 +56,15 @@ struct wg_tunnel_ops {
 	 * moved = true when the path differs from the last proven one. A packet
 	 * that a later one overtook tells where the peer was: it is delivered,
 	 * but proves no other path.
+	 *
+	 * Anybody can write any source on a packet of his own. `answered` says
+	 * that the peer can not have done so, because it received what we sent
+	 * to that very path: it answered our initiation from where that went,
+	 * or uses for the first time a keypair that it could only derive from
+	 * our response, from where that went.
 	 */
 	void (*proven)(void *ctx, struct wg_peer *peer,
-		       const struct wg_path *path, bool moved);
+		       const struct wg_path *path, bool moved, bool answered);
 	/* A decrypted inner packet, not empty; may still carry zero padding. */
 	void (*deliver)(void *ctx, struct wg_peer *peer, const void *data,
 			size_t len);
@@ -81,6 +87,11 @@ struct wg_tunnel_settings {
 	 * sent instead of doing Curve25519); 0: the default, 500.
 	 */
 	uint32_t load_limit;
+	/*
+	 * How many packets may overtake one that is still accepted; 0: the
+	 * default and most, 1984. Each costs a bit in every keypair.
+	 */
+	uint16_t reordered;
 };
 
 int wg_tunnel_new(struct wg_tunnel **out,

@@ -158,11 +158,28 @@ static __noinline __u32 mismatch(struct xdp_md *ctx,
 		return SLUICE_REASON_foreign;
 	if (blocked(&flow))
 		return SLUICE_REASON_blocked;
-	/* The relay's own tunnel goes with a peer to any of its legs. */
+	/* The relay's own tunnel goes with a peer to any of its legs. It is
+	 * keepalives and lists: never much. */
 	if (own_index(&flow, config) && known(&flow, flow.source_port))
-		return SLUICE_REASON_tunnel_data;
+		return admit(&flow, config, RELAY_RATE_KNOWN,
+			     SLUICE_REASON_tunnel_data,
+			     SLUICE_REASON_rate_limited);
 	return admit(&flow, config, RELAY_RATE_MISMATCH,
 		     SLUICE_REASON_mismatch_asked, SLUICE_REASON_wrong_source);
+}
+
+/* Data that the agent is to forward: as much from one source as leaves it time
+ * for the others. */
+static __noinline __u32 slow_path(struct xdp_md *ctx,
+				  const struct relay_config *config,
+				  __u32 reason)
+{
+	struct flow flow = {};
+
+	if (flow_read(&flow, ctx, config) || !own_address(flow.dest))
+		return SLUICE_REASON_foreign;
+	return admit(&flow, config, RELAY_RATE_SLOW, reason,
+		     SLUICE_REASON_rate_limited);
 }
 
 #endif

@@ -44,7 +44,12 @@ static __always_inline void nexthop_ask_for(struct bpf_fib_lookup *fib,
 	}
 }
 
-/* Completes the way out, or says why there is none. */
+/*
+ * Completes the way out, or says why there is none. Only the device that the
+ * packet came in by is known to send what an XDP program gives it: a bridge, a
+ * VLAN device or a tunnel would lose the frame after it was counted. The agent
+ * knows the devices, and resolves the leg or forwards.
+ */
 static __noinline __u32 nexthop_find(struct way *way, struct xdp_md *ctx,
 				     __u32 ip_length)
 {
@@ -59,6 +64,8 @@ static __noinline __u32 nexthop_find(struct way *way, struct xdp_md *ctx,
 	reason = nexthop_reason(bpf_fib_lookup(ctx, &fib, sizeof(fib), 0));
 	if (reason != UNDECIDED)
 		return reason;
+	if (fib.ifindex != ctx->ingress_ifindex)
+		return SLUICE_REASON_no_neighbour;
 	way->ifindex = fib.ifindex;
 	way->vlans = 0;
 	__builtin_memcpy(&way->mac_head, fib.dmac, ETH_ALEN);

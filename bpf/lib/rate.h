@@ -9,6 +9,13 @@
 
 #include "lib/flow.h"
 
+/* Of what comes from a leg's place the port counts too: whoever forges one peer
+ * does not spend what its neighbours behind the same NAT have. */
+static __always_inline bool rate_by_port(__u32 class)
+{
+	return class == RELAY_RATE_KNOWN || class == RELAY_RATE_SLOW;
+}
+
 /* A source is an IPv4 address or an IPv6 /64: what one person has. */
 static __always_inline void rate_key_of(struct relay_rate_key *key,
 					const struct flow *flow, __u32 class)
@@ -17,6 +24,7 @@ static __always_inline void rate_key_of(struct relay_rate_key *key,
 		*(word64 *)key->source = *(const word64 *)flow->source;
 	else
 		*(word32 *)key->source = *(const word32 *)(flow->source + 12);
+	key->port = rate_by_port(class) ? flow->source_port : 0;
 	key->family = flow->v6 ? 6 : 4;
 	key->rate_class = class;
 }

@@ -74,7 +74,7 @@ static __always_inline bool session_find(struct session *session, __le32 index,
 					 const struct relay_config *config)
 {
 	__u32 at = relay_bucket_of(LE32_TO_HOST(index), config->seed_mul,
-				   config->seed_add, config->bucket_shift);
+				   config->seed_add, config->bucket_count);
 	const struct relay_bucket *bucket =
 		bpf_map_lookup_elem(&relay_session, &at);
 	__u32 position = at * RELAY_BUCKET_SLOTS;

@@ -257,7 +257,8 @@ static void relay_start(enum middle middle)
 		hop = (struct bench_hop){.smac = BENCH_MAC_R0,
 					 .dmac = BENCH_MAC_A,
 					 .ifindex = ifindex_of("r", "r0")};
-	bench_tables_open(&tables, "live", large ? RELAY_LEG_MAX : LEGS_DEFAULT,
+	bench_tables_open(&tables, "live", LEGS_DEFAULT,
+			  large ? RELAY_LEG_MAX : LEGS_DEFAULT,
 			  large ? SESSIONS_LARGE : SESSIONS_DEFAULT);
 	relay_open = true;
 	if (large)

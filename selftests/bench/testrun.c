@@ -145,7 +145,7 @@ static const struct bench_hop loopback = {
 
 static void open_tables(void)
 {
-	bench_tables_open(&normal, "normal", LEGS, SESSIONS);
+	bench_tables_open(&normal, "normal", LEGS, LEGS, SESSIONS);
 	bench_tables_fill(&normal, SESSIONS, LEGS_V4, &loopback);
 	bench_leg_set(&normal, LEG_V6_FROM, true, &loopback);
 	bench_leg_set(&normal, LEG_V6_TO, true, &loopback);
@@ -153,7 +153,7 @@ static void open_tables(void)
 			  bench_from(0, LEGS_V4), LEG_V6_TO);
 	bench_session_set(&normal, bench_index(SESSION_6), LEG_V6_FROM,
 			  LEG_V6_TO);
-	bench_tables_open(&large, "large", LEGS_LARGE, SESSIONS_LARGE);
+	bench_tables_open(&large, "large", LEGS, LEGS_LARGE, SESSIONS_LARGE);
 	bench_tables_fill(&large, SESSIONS_LARGE, LEGS_LARGE, &loopback);
 }
 

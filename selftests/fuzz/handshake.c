@@ -86,12 +86,13 @@ static struct wg_peer *on_stranger(void *ctx, const struct wg_key *public_key,
 }
 
 static void on_proven(void *ctx, struct wg_peer *peer,
-		      const struct wg_path *path, bool moved)
+		      const struct wg_path *path, bool moved, bool answered)
 {
 	(void)ctx;
 	(void)peer;
 	(void)path;
 	(void)moved;
+	(void)answered;
 }
 
 static void on_deliver(void *ctx, struct wg_peer *peer, const void *data,

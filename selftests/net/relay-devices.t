@@ -60,13 +60,20 @@ done
 
 # ---- blocked, whatever it looks like ----
 
-N=5
+N=5 OPTION=
 grown() { [ $(($(outcome "$1") - $2)) -ge "$3" ]; }
-# forge [OPTION...]: handshakes for the relay, from behind NAT 9.
+# forge: handshakes for the relay, from behind NAT 9.
 forge() {
-	ns attacker "$O/selftests/net/forge" "$@" -n $N -r 100 -s 192.168.9.2:6001 \
+	# shellcheck disable=SC2086 # no option is none
+	ns attacker "$O/selftests/net/forge" $OPTION -n $N -r 100 -s 192.168.9.2:6001 \
 		$RELAY4:8787 initiation "$(pub relay)" >/dev/null
 }
+in_pieces() {
+	ip -n n9 link set wan mtu 100
+	forge
+	ip -n n9 link set wan mtu 1500
+}
+with_options() { OPTION=-o forge; }
 # arrives NAME TEXT COMMAND...: the agent counts each one under NAME, and none
 # under the name that it has otherwise.
 arrives() {
@@ -79,14 +86,11 @@ arrives() {
 	ok $? "$text ($name)" || diag "$name: $before to $(outcome "$name")"
 	is "$(outcome $other)" "$others" "$text: none is $other"
 }
-ip -n n9 link set wan mtu 100
-arrives tunnel_bad_handshake "in pieces: the agent sees it" forge
-ip -n n9 link set wan mtu 1500
-arrives tunnel_bad_handshake "with IP options: the agent sees it" forge -o
+arrives tunnel_bad_handshake "in pieces: the agent sees it" in_pieces
+arrives tunnel_bad_handshake "with IP options: the agent sees it" with_options
 check "an operator blocks the attacker" sluice relay block 198.18.9.0/24
-arrives source_blocked "in pieces, blocked" eval "ip -n n9 link set wan mtu 100; forge"
-ip -n n9 link set wan mtu 1500
-arrives source_blocked "with IP options, blocked" forge -o
+arrives source_blocked "in pieces, blocked" in_pieces
+arrives source_blocked "with IP options, blocked" with_options
 before=$(reason blocked)
 forge
 is $(($(reason blocked) - before)) $N "in one piece: the program drops it"

@@ -38,6 +38,18 @@ bad() {
 bad "no JSON" '{"sluice": 1, "engine"'
 bad "another document" '{"name": "value"}'
 bad "a later format of the peers" '{"sluice":1,"engine":{"format":"other","version":9,"peers":[]},"blocks":[]}'
+# A block that the pinned set got while the daemon was not there. The key is the
+# length in the host's order and the mapped address of the site.
+length="128 0 0 0"
+[ "$(xdp_endian)" = el ] || length="0 0 0 128"
+# shellcheck disable=SC2086 # bytes, one word each
+bpftool map update pinned /sys/fs/bpf/sluice/v1/maps/relay_block \
+	key $length 0 0 0 0 0 0 0 0 0 0 255 255 198 18 1 2 \
+	value 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0
+check "sluiced starts, its only peer is blocked" start_sluiced
+is "$(outcome leg_blocked) $(relay_json peers '[.peers[].legs[]] | length')" "1 0" "the peer has no leg"
+stop_sluiced
+
 # Of a set that is pinned the blocks count and not the file's.
 rm -r /sys/fs/bpf/sluice
 bad "blocks that are none" "$(jq -c '.blocks = 7' "$STATE" | head -c 100000)"

@@ -4,8 +4,8 @@
  * own, and what a test asks of it: set a leg, publish a session, run one packet
  * and see what came out and which counter moved.
  *
- * A test run comes in by the loopback device, whose number is 1: a leg there is
- * answered with XDP_TX, any other with a redirect.
+ * A test run comes in by the loopback device, whose number is 1, unless the test
+ * says otherwise: a leg there is answered with XDP_TX, any other with a redirect.
  */
 #ifndef SLUICE_FIXTURE_H
 #define SLUICE_FIXTURE_H
@@ -42,6 +42,7 @@
 
 static struct relay_bpf *fixture;
 static int fixture_cpus;
+static uint32_t fixture_device = FIXTURE_DEVICE_IN; /* packets come in by it */
 static struct relay_config fixture_config;
 static struct wg_mac1_key fixture_mac1_key;
 
@@ -156,7 +157,7 @@ static inline uint32_t fixture_bucket_of(uint32_t index)
 {
 	return relay_bucket_of(index, fixture_config.seed_mul,
 			       fixture_config.seed_add,
-			       fixture_config.bucket_shift);
+			       fixture_config.bucket_count);
 }
 
 static inline void fixture_slot(uint32_t index, unsigned at, uint16_t from,
@@ -278,9 +279,12 @@ static inline void fixture_counts(uint64_t packets[SLUICE_REASON_COUNT])
 static inline bool fixture_run_bare(struct fixture_result *result,
 				    const void *frame, size_t len)
 {
+	struct xdp_md ctx = {.data_end = len,
+			     .ingress_ifindex = fixture_device};
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame,
 		    .data_size_in = len, .data_out = result->frame,
-		    .data_size_out = sizeof(result->frame), .repeat = 1);
+		    .data_size_out = sizeof(result->frame), .ctx_in = &ctx,
+		    .ctx_size_in = sizeof(ctx), .repeat = 1);
 
 	if (bpf_prog_test_run_opts(bpf_program__fd(fixture->progs.relay),
 				   &opts))
@@ -395,7 +399,7 @@ static inline void fixture_open(bool weak_order)
 	fixture_config = (struct relay_config){
 		.seed_mul = 0x9e3779b97f4a7c15,
 		.seed_add = 0x1234567,
-		.bucket_shift = 60,
+		.bucket_count = FIXTURE_BUCKETS,
 		.count_stride = 8 * FIXTURE_BUCKETS + FIXTURE_SPILL,
 		.port_min = FIXTURE_PORT,
 		.port_max = FIXTURE_PORT_MAX,

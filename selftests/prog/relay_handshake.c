@@ -257,6 +257,10 @@ static void test_rates(void)
 	check_burst(&spec, SLUICE_REASON_handshake_own, 3, "the next address");
 	spec = from(&message, KNOWN);
 	check_burst(&spec, SLUICE_REASON_handshake_known, 4, "a known peer");
+	fixture_known(KNOWN, FIXTURE_PEER_PORT + 1);
+	spec.source_port++;
+	check_burst(&spec, SLUICE_REASON_handshake_known, 4,
+		    "its neighbour behind the same NAT");
 	message.bytes[10] ^= 1;
 	spec.source_port++;
 	check_burst(&spec, SLUICE_REASON_handshake_address, 5, "its address");

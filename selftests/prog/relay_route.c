@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * A leg that the agent has not resolved: what the kernel's routes and
- * neighbours make of it, for both families, same and changed.
+ * neighbours make of it, for both families, same and changed. By another device
+ * than the packet came in by the program sends nothing on its own.
  */
 #include <endian.h>
 #include <net/if.h>
@@ -68,16 +69,16 @@ struct row {
 };
 
 static const struct row rows[] = {
-	{"198.51.100.2", 64, SLUICE_REASON_forward_redirect},
-	{"198.51.100.2", 1400 - 28, SLUICE_REASON_forward_redirect},
+	{"198.51.100.2", 64, SLUICE_REASON_forward_tx},
+	{"198.51.100.2", 1400 - 28, SLUICE_REASON_forward_tx},
 	{"198.51.100.2", 1400 - 27, SLUICE_REASON_too_big},
 	{"198.51.101.2", 64, SLUICE_REASON_no_neighbour},
 	{"198.51.102.2", 64, SLUICE_REASON_no_route},
 	{"198.51.103.2", 64, SLUICE_REASON_no_route},
 	{"198.51.104.2", 64, SLUICE_REASON_no_route},
 	{"10.99.99.99", 64, SLUICE_REASON_no_neighbour},
-	{"2001:db8:2::2", 64, SLUICE_REASON_forward_redirect},
-	{"2001:db8:2::2", 1400 - 48, SLUICE_REASON_forward_redirect},
+	{"2001:db8:2::2", 64, SLUICE_REASON_forward_tx},
+	{"2001:db8:2::2", 1400 - 48, SLUICE_REASON_forward_tx},
 	{"2001:db8:2::2", 1400 - 47, SLUICE_REASON_too_big},
 	{"2001:db8:3::2", 64, SLUICE_REASON_no_neighbour},
 	{"2001:db8:4::2", 64, SLUICE_REASON_no_route},
@@ -89,6 +90,15 @@ static struct packet_spec arriving(const struct fixture_message *message,
 				   bool v6)
 {
 	return fixture_spec(message, v6 ? PEER6 : PEER, v6 ? RELAY6 : RELAY);
+}
+
+/* The same packet, arrived by a device that the route does not lead to. */
+static int wanted(const struct row *row)
+{
+	if (fixture_device == FIXTURE_DEVICE_IN &&
+	    row->want == SLUICE_REASON_forward_tx)
+		return SLUICE_REASON_no_neighbour;
+	return row->want;
 }
 
 static void check_row(const struct row *row, bool v6_in)
@@ -104,15 +114,17 @@ static void check_row(const struct row *row, bool v6_in)
 	leg.vlan[0] = 9; /* not valid, like the rest of the next hop */
 	memset(leg.dmac, 0xee, 12);
 	fixture_leg_put(v6_out ? LEG_TO_6 : LEG_TO_4, &leg);
-	fixture_spec_judges(&spec, row->want, "to %s, %zu bytes, from IPv%d",
-			    row->to, row->length, v6_in ? 6 : 4);
+	fixture_spec_judges(&spec, wanted(row),
+			    "to %s, %zu bytes, from IPv%d, by device %u",
+			    row->to, row->length, v6_in ? 6 : 4,
+			    fixture_device);
 }
 
 /* The frame carries the next hop that the kernel knows. */
 static void check_frame(bool v6_in, bool v6_out)
 {
 	struct row row = {v6_out ? "2001:db8:2::2" : "198.51.100.2", 64,
-			  SLUICE_REASON_forward_redirect};
+			  SLUICE_REASON_forward_tx};
 	uint32_t index = 0x44 + 0x20 * v6_in + 2 * v6_out;
 	struct fixture_message message = fixture_data(index, 64);
 	struct packet_spec spec = arriving(&message, v6_in);
@@ -146,10 +158,17 @@ static void test_device(void)
 			    "a resolved leg on the same device");
 }
 
+static void test_rows(void)
+{
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		check_row(&rows[i], false);
+		check_row(&rows[i], true);
+	}
+}
+
 static const enum sluice_reason covered[] = {
-	SLUICE_REASON_forward_redirect,
-	SLUICE_REASON_no_neighbour,
-	SLUICE_REASON_too_big,
+	SLUICE_REASON_forward_tx,   SLUICE_REASON_forward_redirect,
+	SLUICE_REASON_no_neighbour, SLUICE_REASON_too_big,
 	SLUICE_REASON_no_route,
 };
 
@@ -157,13 +176,12 @@ int main(void)
 {
 	fixture_open(false);
 	set_up();
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		check_row(&rows[i], false);
-		check_row(&rows[i], true);
-	}
+	test_rows();
+	test_device();
+	fixture_device = if_nametoindex("out");
+	test_rows();
 	for (int i = 0; i < 4; i++)
 		check_frame(i & 1, i & 2);
-	test_device();
 	fixture_covers(covered, sizeof(covered) / sizeof(*covered));
 	return fixture_close();
 }

@@ -351,6 +351,20 @@ static void test_tunnel(void)
 	fixture_spec_judges(&spec, SLUICE_REASON_tunnel_data, "over IPv6");
 }
 
+/* What its peers send into it is limited too. */
+static void test_tunnel_rate(void)
+{
+	struct packet_spec spec = data(INDEX_LOCAL, PEER, RELAY);
+
+	fixture_limit(RELAY_RATE_KNOWN, 4000000000U, 2);
+	for (int i = 0; i < 2; i++)
+		fixture_spec_judges(&spec, SLUICE_REASON_tunnel_data,
+				    "own tunnel, packet %d of 2", i + 1);
+	fixture_spec_judges(&spec, SLUICE_REASON_rate_limited,
+			    "own tunnel, one too many");
+	fixture_limit(RELAY_RATE_KNOWN, 0, 0);
+}
+
 static void forget_rate(const char *source)
 {
 	struct fixture_address address = fixture_address(source);
@@ -362,6 +376,18 @@ static void forget_rate(const char *source)
 	else
 		memcpy(key.source, address.bytes + 12, 4);
 	bpf_map_delete_elem(FIXTURE_MAP(relay_rate), &key);
+}
+
+static void forget_slow_rate(void)
+{
+	struct fixture_address address = fixture_address(PEER);
+	struct relay_rate_key key = {.port = htons(FIXTURE_PEER_PORT),
+				     .family = 4,
+				     .rate_class = RELAY_RATE_SLOW};
+
+	memcpy(key.source, address.bytes + 12, 4);
+	fixture_must(!bpf_map_delete_elem(FIXTURE_MAP(relay_rate), &key),
+		     "a bucket by address and port");
 }
 
 /* Each part of the 4-tuple, off by a bit; a source may be asked twice. */
@@ -617,6 +643,51 @@ static void test_unresolved(void)
 	fixture_leg_put(LEG_OTHER, &leg);
 }
 
+/*
+ * What a leg gives the agent to do is limited by its address and port; what the
+ * program forwards itself is not, whatever the bucket says.
+ */
+static void check_slow(enum packet_sum sum, int reason)
+{
+	struct packet_spec spec = data(INDEX_4TO6, PEER, RELAY);
+
+	spec.sum = sum;
+	fixture_limit(RELAY_RATE_SLOW, 4000000000U, 2);
+	for (int i = 0; i < 2; i++)
+		fixture_spec_judges(&spec, reason, "slow, packet %d of 2",
+				    i + 1);
+	fixture_spec_judges(&spec, SLUICE_REASON_rate_limited,
+			    "slow, one too many");
+	spec = data(INDEX, PEER, RELAY);
+	fixture_limit(RELAY_RATE_SLOW, 4000000000U, 0);
+	for (int i = 0; i < 50; i++)
+		fixture_spec_judges(&spec, SLUICE_REASON_forward_tx,
+				    "forwarded whatever the bucket says");
+	fixture_limit(RELAY_RATE_SLOW, 0, 0);
+	forget_slow_rate();
+}
+
+static void test_slow_rate(void)
+{
+	const struct relay_leg good =
+		fixture_leg(OTHER6, 40000, RELAY6, FIXTURE_PORT);
+	struct relay_leg leg = good;
+
+	leg.mtu = 80;
+	fixture_leg_put(LEG_OTHER6, &leg);
+	check_slow(PACKET_SUM_WHOLE, SLUICE_REASON_too_big);
+	leg = good;
+	leg.flags &= ~RELAY_LEG_RESOLVED;
+	fixture_leg_put(LEG_OTHER6, &leg);
+	check_slow(PACKET_SUM_WHOLE, SLUICE_REASON_no_neighbour);
+	leg = good;
+	leg.seq = 3;
+	fixture_leg_put(LEG_OTHER6, &leg);
+	check_slow(PACKET_SUM_WHOLE, SLUICE_REASON_leg_busy);
+	fixture_leg_put(LEG_OTHER6, &good);
+	check_slow(PACKET_SUM_NONE, SLUICE_REASON_needs_checksum);
+}
+
 /* All but those that relay_handshake and relay_route meet, and `broken`, which
  * no packet can bring about. */
 static const enum sluice_reason covered[] = {
@@ -629,6 +700,7 @@ static const enum sluice_reason covered[] = {
 	SLUICE_REASON_bad_shape,      SLUICE_REASON_stranger,
 	SLUICE_REASON_no_session,     SLUICE_REASON_wrong_source,
 	SLUICE_REASON_ttl_expired,    SLUICE_REASON_loop,
+	SLUICE_REASON_rate_limited,
 };
 
 int main(void)
@@ -645,6 +717,7 @@ int main(void)
 	test_foreign_address();
 	test_no_session();
 	test_tunnel();
+	test_tunnel_rate();
 	test_sources();
 	test_leg_busy();
 	test_ttl();
@@ -652,6 +725,7 @@ int main(void)
 	test_checksums();
 	test_headroom();
 	test_unresolved();
+	test_slow_rate();
 	test_loop();
 	fixture_covers(covered, sizeof(covered) / sizeof(*covered));
 	return fixture_close();

@@ -8,18 +8,38 @@
 #include "loader/set.h"
 #include "tap.h"
 
+/* Random indices that find their bucket full. */
+static uint32_t overflowing(const struct shape *shape, uint32_t indices)
+{
+	uint8_t *filled = calloc(shape->buckets, 1);
+	uint32_t over = 0;
+
+	for (uint32_t i = 0; filled && i < indices; i++) {
+		uint64_t at = relay_bucket_of((uint32_t)random() * 2654435761U,
+					      0x9e3779b97f4a7c15ULL, 1,
+					      shape->buckets);
+
+		if (filled[at] == RELAY_BUCKET_SLOTS)
+			over++;
+		else
+			filled[at]++;
+	}
+	free(filled);
+	return over;
+}
+
 static const struct {
 	struct loader_relay_sizes sizes;
-	uint32_t cpus, buckets, spill, legs;
+	uint32_t cpus, buckets, spill, legs, peers;
 } rows[] = {
-	{{0, 0}, 2, 65536, 4096, 16384}, /* the defaults */
-	{{1, 1}, 1, 2, 1024, 1},
-	{{2, 8}, 1, 2, 1024, 2},
-	{{2, 9}, 1, 4, 1024, 2},
-	{{100, 65536}, 2, 16384, 1024, 100},
-	{{100, 65537}, 2, 32768, 1024, 100},
-	{{65534, 1048576}, 2, 262144, 16384, 65534},
-	{{1, 1 << 24}, 1, 1 << 22, 1 << 18, 1},
+	{{0}, 2, 49152, 17347, 16384, 16384}, /* the defaults */
+	{{.legs = 1, .sessions = 1}, 1, 2, 1024, 1, 1},
+	{{.legs = 2, .sessions = 6}, 1, 2, 1024, 2, 2},
+	{{.legs = 2, .sessions = 9}, 1, 3, 1024, 2, 2},
+	{{.peers = 100, .sessions = 65536}, 2, 10956, 3866, 100, 100},
+	{{.legs = 9, .peers = 100, .sessions = 1}, 1, 4, 1024, 9, 9},
+	{{65534, 1048576, 16384}, 2, 180224, 63608, 65534, 16384},
+	{{1, 1 << 24}, 1, 2796203, 986895, 1, 1},
 };
 
 static void test_sizes(void)
@@ -27,16 +47,18 @@ static void test_sizes(void)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct shape shape = {0};
 		uint32_t sessions = rows[i].sizes.sessions ?: 262144;
+		uint32_t indices = sessions + 2 * rows[i].peers;
 
 		is_int(shape_of_sizes(&shape, &rows[i].sizes, rows[i].cpus), 0,
 		       "row %zu fits", i);
 		is_int(shape.buckets, rows[i].buckets, "row %zu: buckets", i);
 		is_int(shape.spill, rows[i].spill, "row %zu: spill", i);
 		is_int(shape.legs, rows[i].legs, "row %zu: legs", i);
-		ok((uint64_t)shape.buckets * RELAY_BUCKET_SLOTS >= 2 * sessions,
-		   "row %zu: at most half full", i);
-		ok(1ULL << (64 - shape_shift(&shape)) == shape.buckets,
-		   "row %zu: the shift fits the buckets", i);
+		is_int(shape.peers, rows[i].peers, "row %zu: peers", i);
+		ok(6ULL * shape.buckets >= indices,
+		   "row %zu: six in a bucket at most", i);
+		ok(shape.spill >= overflowing(&shape, indices),
+		   "row %zu: the spill has what overflows", i);
 	}
 }
 
@@ -61,14 +83,17 @@ static void test_entries(void)
 	struct shape shape;
 
 	shape_of_sizes(&shape, &sizes, 3);
-	is_int(shape_entries(&shape, "relay_session"), 16, "session");
+	is_int(shape_entries(&shape, "relay_session"), 14, "session");
 	is_int(shape_entries(&shape, "relay_spill"), 1024, "spill");
-	is_int(shape_entries(&shape, "relay_count"), (16 * 8 + 1024) * 3,
+	is_int(shape_entries(&shape, "relay_count"), (14 * 8 + 1024) * 3,
 	       "count: a region for each CPU");
 	is_int(shape_entries(&shape, "relay_leg"), 11, "leg 0 is nobody");
 	is_int(shape_entries(&shape, "relay_peer"), 11, "peer");
 	is_int(shape_entries(&shape, "relay_leg_count"), 11, "leg_count");
 	is_int(shape_entries(&shape, "relay_known"), 20, "known");
+	sizes.peers = 3;
+	shape_of_sizes(&shape, &sizes, 3);
+	is_int(shape_entries(&shape, "relay_known"), 13, "of fewer peers");
 	ok(shape_entries(&shape, "relay_reason") >= SLUICE_REASON_COUNT,
 	   "every reason has a counter");
 	is_int(shape_entries(&shape, "relay_block"), 0,

@@ -351,6 +351,8 @@ static void message_shapes(void)
 		{"empty list", 0, {.kind = 1, .version = 5, .chunks = 1}},
 		{"full chunk", 0, {.kind = 1, .version = 5, .chunks = 2, .key_count = 36}},
 		{"most chunks", 0, {.kind = 1, .version = 5, .chunk = 65534, .chunks = 65535, .key_count = 1}},
+		{"greatest version", 0, {.kind = 1, .version = RELAY_LIST_VERSION_MAX, .chunks = 1, .key_count = 1}},
+		{"version too great", -EBADMSG, {.kind = 1, .version = UINT64_C(1) << 63, .chunks = 1, .key_count = 1}},
 		{"version 0", -EBADMSG, {.kind = 1, .chunks = 1, .key_count = 1}},
 		{"no chunks", -EBADMSG, {.kind = 1, .version = 5, .key_count = 1}},
 		{"chunk past the last", -EBADMSG, {.kind = 1, .version = 5, .chunk = 1, .chunks = 1, .key_count = 1}},

@@ -87,6 +87,12 @@ static const struct device devices[] = {
 	{12, UP, ARPHRD_NONE, 12, 1420, 0, "wireguard"},
 	{13, UP, 0, 13, 70000},
 	{14, UP, 0, 14, 1500, 99, "vlan", 100, ETH_P_8021Q}, /* nothing below */
+	{15, UP, 0, 15, 1500, 0, "bridge"},
+	{16, UP, 0, 16, 1500, 0, "bond"},
+	{17, UP, 0, 17, 1500, 2, "macvlan"},
+	{18, UP, 0, 18, 1500, 0, "dummy"},
+	{19, UP, 0, 19, 1500, 0, "tun"},
+	{20, UP, 0, 20, 1500, 15, "vlan", 100, ETH_P_8021Q}, /* on a bridge */
 };
 
 static const struct {
@@ -101,17 +107,28 @@ static const struct {
 	{"a veth is at the bottom itself", 5, 5, 1500, 5, 0, 0},
 	{"two tags, the outer first", 7, 2, 1496, 7, 200, 300},
 	{"an MTU that 16 bits do not hold", 13, 13, 65535, 13, 0, 0},
+	{"a bond", 16, 16, 1500, 16, 0, 0},
 };
 
 static const struct {
 	const char *name;
 	uint32_t from;
 } no_ways[] = {
-	{"loopback", 1},	   {"no carrier", 4},
-	{"802.1ad alone", 6},	   {"two tags of 802.1Q", 8},
-	{"three tags", 9},	   {"no carrier below", 10},
-	{"another namespace", 11}, {"no Ethernet", 12},
-	{"nothing below", 14},	   {"no such device", 77},
+	{"loopback", 1},
+	{"no carrier", 4},
+	{"802.1ad alone", 6},
+	{"two tags of 802.1Q", 8},
+	{"three tags", 9},
+	{"no carrier below", 10},
+	{"another namespace", 11},
+	{"no Ethernet", 12},
+	{"nothing below", 14},
+	{"no such device", 77},
+	{"a bridge", 15},
+	{"a macvlan", 17},
+	{"a dummy", 18},
+	{"a tap device", 19},
+	{"a VLAN on a bridge", 20},
 };
 
 static void test_ways(void)
@@ -131,6 +148,42 @@ static void test_ways(void)
 	for (size_t i = 0; i < sizeof(no_ways) / sizeof(no_ways[0]); i++)
 		ok(!relay_links_resolve(&links, no_ways[i].from, &hop),
 		   "no way: %s", no_ways[i].name);
+}
+
+static bool sends_by(uint32_t ifindex)
+{
+	struct relay_next_hop hop;
+
+	return relay_links_resolve(&links, ifindex, &hop);
+}
+
+static void test_attached(void)
+{
+	struct relay_device on[2] = {{2, true}, {15, false}};
+
+	ok(relay_links_attached(&links, on, 2), "attached: a change");
+	ok(!relay_links_attached(&links, on, 2), "the same is none");
+	ok(sends_by(2) && !sends_by(15),
+	   "no native frames to a bridge that runs the program generically");
+	ok(sends_by(5) && !sends_by(18),
+	   "devices without the program: by their kind");
+	on[0].native = false;
+	ok(relay_links_attached(&links, on, 2), "another mode: a change");
+	ok(sends_by(2) && sends_by(15) && sends_by(18) && sends_by(20),
+	   "all generic: the kernel sends by any device");
+	ok(!sends_by(1) && !sends_by(4) && !sends_by(12),
+	   "but not by one that is down or no Ethernet");
+	on[0].ifindex = 17;
+	on[0].native = true;
+	ok(relay_links_attached(&links, on, 1), "fewer: a change");
+	ok(sends_by(17), "what runs it natively sends");
+	on[0].native = false;
+	on[1].ifindex = 5;
+	on[1].native = true;
+	relay_links_attached(&links, on, 2);
+	ok(!sends_by(17) && sends_by(5), "one native: no generic one sends");
+	relay_links_attached(&links, NULL, 0);
+	ok(sends_by(2) && !sends_by(15), "nothing attached: by the kind");
 }
 
 static void test_changes(void)
@@ -206,6 +259,7 @@ int main(void)
 	for (size_t i = 0; i < sizeof(devices) / sizeof(devices[0]); i++)
 		take(&devices[i], RTM_NEWLINK);
 	test_ways();
+	test_attached();
 	test_changes();
 	test_neighbours();
 	relay_links_free(&links);

@@ -141,6 +141,30 @@ static void test_budget(void)
 	   "and a second later the budget is back");
 }
 
+/* Partners that are not to be reached cost nothing each, but not all of them
+ * time and again. */
+static void test_long_walk(void)
+{
+	uint8_t garbage[WG_INITIATION_LEN];
+	uint32_t now_s = 12000, refused = 0;
+	enum relay_outcome why;
+
+	roster.mutual = true; /* nobody lists the hub */
+	for (int i = 0; i < 1000; i++) {
+		randombytes_buf(garbage, sizeof(garbage));
+		relay_match(&roster, hub, garbage, sizeof(garbage), now_s,
+			    &total, &why);
+		refused += why == RELAY_OUTCOME_mac1_budget;
+	}
+	ok(refused > 800 && refused < 900,
+	   "a list of nobodies is walked %u times a second, %u are refused",
+	   1000 - refused, refused);
+	relay_match(&roster, hub, garbage, sizeof(garbage), now_s + 1, &total,
+		    &why);
+	is_int(why, RELAY_OUTCOME_no_consent, "then the budget is back");
+	roster.mutual = false;
+}
+
 static void test_lists(void)
 {
 	struct relay_party *a, *b;
@@ -183,6 +207,7 @@ int main(void)
 	make();
 	test_order();
 	test_budget();
+	test_long_walk();
 	test_lists();
 	relay_roster_clear(&roster);
 	return tap_done();

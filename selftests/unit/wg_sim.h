@@ -30,7 +30,8 @@ struct sim_datagram {
 struct sim_peer {
 	struct wg_peer *peer;
 	struct sim_node *node;
-	unsigned long delivered, delivered_bytes, proven, moved, gave_up;
+	unsigned long delivered, delivered_bytes, proven, answered, moved;
+	unsigned long gave_up;
 	struct wg_path proven_path;
 	uint8_t last[2048]; /* delivered */
 	size_t last_len;
@@ -152,12 +153,13 @@ static struct wg_peer *sim_stranger(void *ctx, const struct wg_key *public_key,
 }
 
 static void sim_proven(void *ctx, struct wg_peer *peer,
-		       const struct wg_path *path, bool moved)
+		       const struct wg_path *path, bool moved, bool answered)
 {
 	struct sim_peer *to = wg_peer_user(peer);
 
 	(void)ctx;
 	to->proven++;
+	to->answered += answered;
 	to->moved += moved;
 	to->proven_path = *path;
 }

@@ -493,11 +493,12 @@ static void test_cookie_replies(void)
 
 /* What a callback may do: remove the peer that it is about. */
 static void remove_on_second_proof(void *ctx, struct wg_peer *peer,
-				   const struct wg_path *path, bool moved)
+				   const struct wg_path *path, bool moved,
+				   bool answered)
 {
 	struct sim_node *node = ctx;
 
-	sim_proven(ctx, peer, path, moved);
+	sim_proven(ctx, peer, path, moved, answered);
 	if (node->peers[0].proven == 2)
 		wg_peer_remove(node->tunnel, peer);
 }
@@ -555,6 +556,51 @@ static void test_load_apart(void)
 	sim_free(sim);
 }
 
+/* Only initiations arrive by themselves. */
+static int swallow(struct sim *sim, const struct sim_datagram *datagram,
+		   uint64_t *extra_ns)
+{
+	(void)sim;
+	(void)extra_ns;
+	return datagram->data[0] == WG_INITIATION;
+}
+
+/* A source is only answered if the peer had what was sent to it. */
+static void test_answered(void)
+{
+	struct sim_pair p = sim_pair(NULL, 0);
+	struct wg_path b_at_a = sim_path(2, 1), a_at_b = sim_path(1, 2);
+	struct wg_path masked = sim_path(7, 2);
+
+	sim_connect(&p);
+	is_int(p.to_b->answered, 1, "a response from where we asked answers");
+	is_int(p.to_a->answered, 1, "so does the first packet after ours");
+	say(p.to_b);
+	sim_run(p.sim, 100 * SIM_MS);
+	is_int(p.to_a->answered, 1, "not the next one");
+	ok(p.to_a->proven == 2, "though it is authentic");
+
+	p.sim->fate = swallow;
+	sim_run(p.sim, 10 * WG_SECOND_NS);
+	wg_peer_initiate(p.to_b->peer, &b_at_a, false, p.sim->now_ns);
+	sim_run(p.sim, 100 * SIM_MS);
+	input(p.a, &p.sim->last_of[WG_RESPONSE], &b_at_a, WG_OK, "a response");
+	input(p.b, &p.sim->last_of[WG_DATA], &masked, WG_OK,
+	      "whose keypair is first used from elsewhere");
+	is_int(p.to_a->answered, 1, "that answers nothing");
+
+	sim_run(p.sim, 10 * WG_SECOND_NS);
+	is_int(wg_peer_initiate(p.to_a->peer, &a_at_b, false, p.sim->now_ns), 0,
+	       "asked at its place");
+	sim_run(p.sim, 100 * SIM_MS);
+	input(p.b, &p.sim->last_of[WG_RESPONSE], &masked, WG_OK,
+	      "it answers from elsewhere");
+	is_int(p.to_a->answered, 1, "that proves the key, not the place");
+	is_int(wg_peer_initiate(p.to_a->peer, &masked, false, p.sim->now_ns), 0,
+	       "that may be asked at once");
+	sim_free(p.sim);
+}
+
 int main(void)
 {
 	test_connect();
@@ -573,5 +619,6 @@ int main(void)
 	test_load_apart();
 	test_cookie_replies();
 	test_removal_inside();
+	test_answered();
 	return tap_done();
 }

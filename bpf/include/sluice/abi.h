@@ -182,16 +182,19 @@ struct relay_block {
  */
 enum relay_rate_class {
 	RELAY_RATE_STRANGER, /* handshakes to the relay, any source */
-	RELAY_RATE_KNOWN, /* handshakes from a leg's address and port */
+	/* handshakes from a leg's address and port, data of the own tunnel */
+	RELAY_RATE_KNOWN,
 	RELAY_RATE_ADDRESS, /* from a known address, unknown port */
 	RELAY_RATE_MISMATCH, /* data whose source is not its leg's */
+	RELAY_RATE_SLOW, /* data that the agent has to forward */
 	RELAY_RATE_CLASSES,
 };
 
 struct relay_rate_key {
 	__u8 source[8]; /* IPv4: 4 bytes and zeros; IPv6: the /64 */
-	__u16 family; /* 4 or 6 */
-	__u16 rate_class; /* enum relay_rate_class */
+	__be16 port; /* where the class counts by it (KNOWN, SLOW), else 0 */
+	__u8 family; /* 4 or 6 */
+	__u8 rate_class; /* enum relay_rate_class */
 };
 
 struct relay_rate {
@@ -225,13 +228,14 @@ struct relay_config {
 	__u32 event_interval_ns; /* least time between two events of one CPU */
 	__u32 pad0;
 	__u8 pad1[24];
-	/* From here on: handshakes only. */
+	/* From here on: what goes up to the agent only. */
 	__u32 mac1_midstate[8]; /* BLAKE2s after the key block of mac1's key */
 	struct relay_limit limit[RELAY_RATE_CLASSES];
+	__u8 pad2[56];
 };
 SLUICE_ASSERT(__builtin_offsetof(struct relay_config, mac1_midstate) == 64,
 	      "a data packet reads one line of the configuration");
-SLUICE_ASSERT(sizeof(struct relay_config) == 128, "two cache lines");
+SLUICE_ASSERT(sizeof(struct relay_config) == 192, "three cache lines");
 
 /*
  * Which bucket an index belongs to: multiply-shift hashing (Dietzfelbinger et

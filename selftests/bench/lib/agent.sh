@@ -15,14 +15,16 @@ within() { # within SECONDS COMMAND...: until it succeeds
 	done
 }
 
-# agent_config LEGS SESSIONS
+# agent_config PEERS SESSIONS [PORTS]
 agent_config() {
+	local last=$((8787 + ${3:-1} - 1))
 	[ -f $SCRATCH/relay.key ] || (umask 077 && wg genkey >$SCRATCH/relay.key)
 	KEY=$(wg pubkey <$SCRATCH/relay.key)
 	cat >$SCRATCH/sluice.conf <<-CONF
 		[Relay]
 		PrivateKeyFile = $SCRATCH/relay.key
 		Interface = r0, r1
+		ListenPort = 8787$([ $last -eq 8787 ] || echo "-$last")
 		AllowedPublicKeys = all
 		StateFile = $SCRATCH/relay.json
 		MaxPeers = $1
@@ -122,30 +124,47 @@ replacing() {
 	agent_clear
 }
 
-# What the kernel charges for all maps of the set, in bytes.
+# What the kernel charges for each map of the set: bytes and name, a line each.
 map_bytes() {
 	local map
 	for map in $PINS/v*/maps/*; do
-		bpftool -j map show pinned "$map" | jq .bytes_memlock
-	done | awk '{ n += $1 } END { print n }'
+		bpftool -j map show pinned "$map" |
+			jq -r '"\(.bytes_memlock) \(.name)"'
+	done | sort -rn
 }
 
 # Resident memory of the daemon without the maps that it has mapped: those are
-# counted once, as maps.
+# counted once, as maps. What it has of its libraries counts in full, shared with
+# others or not.
 agent_bytes() {
 	awk '/^[0-9a-f]+-[0-9a-f]+ / { map = /bpf-map/ }
 		/^Rss:/ && !map { kib += $2 } END { print kib * 1024 }' /proc/$1/smaps
 }
 
-memory_of() { # NAME LEGS SESSIONS
-	local maps agent
-	agent_config "$2" "$3"
-	if in_ns r "$TOOLS/fill" "$2" "$3" 2>>$SCRATCH/agent.log && agent_start; then
+mib() { calc "$1 / 1048576" %.1f; }
+
+# Peers of a relay are behind a router, not on its link: not a neighbour each.
+route_peers() {
+	in_ns r ip route replace 10.1.0.1/32 dev r0
+	in_ns r ip route replace 10.1.0.0/16 via 10.1.0.1 dev r0 onlink
+}
+
+# memory_of NAME PEERS PORTS SESSIONS
+memory_of() {
+	local maps agent empty each
+	agent_config "$2" "$4" "$3"
+	if agent_start; then
+		empty=$(agent_bytes $AGENT)
+	fi
+	agent_clear
+	if in_ns r "$TOOLS/fill" "$2" "$3" "$4" 2>>$SCRATCH/agent.log && agent_start; then
 		sleep 1
-		maps=$(map_bytes)
+		each=$(map_bytes)
+		maps=$(awk '{ n += $1 } END { print n }' <<<"$each")
 		agent=$(agent_bytes $AGENT)
-		echo "# $1: maps $(calc "$maps / 1048576" %.1f), agent $(calc "$agent / 1048576" %.1f); $(live_sessions)"
-		figure "$1" "$(calc "($maps + $agent) / 1048576" %.1f)" MiB
+		echo "# $1: maps $(mib "$maps"), agent $(mib "$agent"), $(mib "$empty") of it when nothing is known; $(live_sessions)"
+		echo "# $1, maps: $(awk '$1 >= 104858 { printf "%s%s %.1f", sep, $2, $1 / 1048576; sep = ", " }' <<<"$each")"
+		figure "$1" "$(mib "($maps + $agent)")" MiB
 	else
 		missing "$1" "$(why)"
 	fi
@@ -158,6 +177,7 @@ live_sessions() {
 }
 
 memory() {
-	memory_of memory_default_mib 16384 262144
-	memory_of memory_large_mib 65534 1048576
+	route_peers
+	memory_of memory_default_mib 16384 1 262144
+	memory_of memory_large_mib 16384 4 1048576
 }

@@ -307,9 +307,9 @@ static struct wg_peer *tunnel_stranger(void *ctx, const struct wg_key *key,
 }
 
 static void tunnel_proven(void *ctx, struct wg_peer *relay,
-			  const struct wg_path *path, bool moved)
+			  const struct wg_path *path, bool moved, bool answered)
 {
-	(void)ctx, (void)relay, (void)path, (void)moved;
+	(void)ctx, (void)relay, (void)path, (void)moved, (void)answered;
 }
 
 static void tunnel_deliver(void *ctx, struct wg_peer *relay, const void *data,

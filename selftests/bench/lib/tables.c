@@ -25,11 +25,6 @@ static void *memory(const struct bench_tables *tables, const char *name,
 	return mem;
 }
 
-static int log2_of(size_t power)
-{
-	return __builtin_ctzl(power);
-}
-
 /* Every limit is a burst that no benchmark uses up, so that what is measured is
  * the way behind the limit. */
 static void configure(struct bench_tables *tables)
@@ -40,7 +35,7 @@ static void configure(struct bench_tables *tables)
 	memory(tables, "relay_count", &entries);
 	config->seed_mul = 0x9e3779b97f4a7c15ULL;
 	config->seed_add = 0x7f4a7c159e3779b9ULL;
-	config->bucket_shift = 64 - log2_of(tables->bucket_count);
+	config->bucket_count = tables->bucket_count;
 	config->count_stride = entries / loader_cpus();
 	config->port_min = config->port_max = BENCH_PORT;
 	config->event_interval_ns = 100000000;
@@ -65,10 +60,11 @@ static void own_addresses(const struct bench_tables *tables)
 }
 
 void bench_tables_open(struct bench_tables *tables, const char *name,
-		       uint32_t legs, uint32_t sessions)
+		       uint32_t peers, uint32_t legs, uint32_t sessions)
 {
 	const char *bpffs = getenv("BENCH_BPFFS");
-	struct loader_relay_sizes sizes = {.legs = legs, .sessions = sessions};
+	struct loader_relay_sizes sizes = {
+		.legs = legs, .sessions = sessions, .peers = peers};
 	size_t one;
 
 	memset(tables, 0, sizeof(*tables));
@@ -147,7 +143,7 @@ void bench_session_set(struct bench_tables *tables, uint32_t index,
 	const struct relay_config *config = tables->config;
 	struct relay_slot slot = {.index = index, .from = from, .to = to};
 	uint64_t at = relay_bucket_of(le32toh(index), config->seed_mul,
-				      config->seed_add, config->bucket_shift);
+				      config->seed_add, config->bucket_count);
 	struct relay_bucket *bucket = &tables->buckets[at];
 
 	for (int i = 0; i < RELAY_BUCKET_SLOTS; i++) {

@@ -31,7 +31,7 @@ struct bench_tables {
  * message if it can not. `name` keeps several sets apart.
  */
 void bench_tables_open(struct bench_tables *tables, const char *name,
-		       uint32_t legs, uint32_t sessions);
+		       uint32_t peers, uint32_t legs, uint32_t sessions);
 /* Unpins and frees it all; what is attached is detached. */
 void bench_tables_close(struct bench_tables *tables);
 
