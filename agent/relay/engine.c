@@ -263,10 +263,10 @@ static void note_unanswered(struct relay_engine *engine,
 {
 	struct relay_party *target =
 		relay_leg_party(&engine->legs, pending->to);
-	struct relay_edge *edge = target ? relay_edge_find(&engine->roster,
-							   pending->sender,
-							   target)
-					 : NULL;
+	struct relay_edge *edge =
+		target ? relay_edge_find(&engine->roster, pending->sender,
+					 target)
+		       : NULL;
 
 	relay_engine_count(engine, RELAY_OUTCOME_pending_expired);
 	if (edge) {

@@ -104,6 +104,8 @@
 /* The challenge of an unproven source: an initiation, paid for before. */
 #define RELAY_ASK_SOURCES 4
 #define RELAY_ASK_INTERVAL_NS 1000000000ULL
+/* The same once it has answered from a new place, for its other ports. */
+#define RELAY_ASK_SOONER_NS 25000000ULL
 #define RELAY_ASK_LIFE 10
 
 /* Positions of the session table that one tick may judge anew. */

@@ -193,7 +193,8 @@ static bool may_match(struct search *search, const struct relay_list *list,
 
 	for (at = list->next; at != list && *macs; at = at->next) {
 		struct relay_side *side = relay_side_of(at);
-		bool open = relay_edge_open(search->roster, relay_edge_of(side));
+		bool open =
+			relay_edge_open(search->roster, relay_edge_of(side));
 
 		if ((open || ++search->skipped % RELAY_SKIPS_A_MAC1 == 0) &&
 		    !relay_budget_take(search->total, search->now_s,

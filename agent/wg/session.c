@@ -193,8 +193,8 @@ enum wg_verdict wg_session_receive(struct wg_keypair *keypair,
 	proves = !late || (peer->has_path && wg_path_equal(&peer->path, path));
 	if (proves)
 		moved = wg_session_moved(peer, path);
-	answered = keypair == peer->next &&
-		   peer->next_way == hash_way(peer, path);
+	answered =
+		keypair == peer->next && peer->next_way == hash_way(peer, path);
 	if (keypair == peer->next)
 		confirm(peer);
 	wg_timers_received(peer, inner_len > 0);

@@ -320,10 +320,10 @@ static long in_tunnel(const struct sim *sim)
 {
 	json_t *status = relay_engine_status(sim->engine, sim->now_ns);
 	json_t *peers = json_object_get(status, "peers");
-	long known = json_integer_value(json_object_get(peers, "used"));
+	long count = json_integer_value(json_object_get(peers, "count"));
 
 	json_decref(status);
-	return known;
+	return count;
 }
 
 /* Initiations that nobody confirms do not keep those out who do. */

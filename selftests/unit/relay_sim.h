@@ -503,7 +503,8 @@ static void sim_node_send(void *ctx, const struct wg_path *path,
 }
 
 static void sim_node_proven(void *ctx, struct wg_peer *peer,
-			    const struct wg_path *path, bool moved, bool answered)
+			    const struct wg_path *path, bool moved,
+			    bool answered)
 {
 	(void)ctx;
 	(void)peer;
