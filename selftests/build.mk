@@ -65,7 +65,7 @@ $(O)/selftests/fuzz/%: selftests/fuzz/%.c $(O)/fuzz/agent.a $(O)/loader.a
 
 # check is split in two so that a fresh machine has its packages before make
 # asks for them. PROVE_JOBS: tests that wait for WireGuard's timers share time.
-PROVE_JOBS ?= 3
+PROVE_JOBS ?= 2
 PROVE = O=$(abspath $(O)) prove --timer -j $(PROVE_JOBS) --exec selftests/tap-exec
 .PHONY: tests check-unit check-prog check-net check-fuzz check-all fuzz
 NET_OBJS := $(patsubst %.bpf.c,$(O)/%.$(BPF_NATIVE).o,$(wildcard selftests/net/*.bpf.c))

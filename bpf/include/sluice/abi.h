@@ -239,13 +239,19 @@ SLUICE_ASSERT(sizeof(struct relay_config) == 192, "three cache lines");
 
 /*
  * Which bucket an index belongs to: multiply-shift hashing (Dietzfelbinger et
- * al., 1997), universal for a random odd multiplier, and the upper half of the
- * result scaled to the number of buckets, which need not be a power of two.
+ * al., 1997), universal for a random odd multiplier, twice with a fold between.
+ * Once is not enough: it lays indices in arithmetic progression out as one, and
+ * a peer that counts its indices up would meet a multiplier now and then with
+ * which they pile up in a few buckets. The upper half of the result is scaled
+ * to the number of buckets, which need not be a power of two.
  */
 static inline __u64 relay_bucket_of(__u32 index, __u64 seed_mul, __u64 seed_add,
 				    __u32 bucket_count)
 {
-	return ((index * seed_mul + seed_add) >> 32) * bucket_count >> 32;
+	__u64 hash = index * seed_mul + seed_add;
+
+	hash = (hash ^ hash >> 32) * seed_mul;
+	return (hash >> 32) * bucket_count >> 32;
 }
 
 /* relay_event: ring buffer of sampled drops, for `sluice relay monitor`. */
