@@ -110,7 +110,7 @@ check "sluiced starts again, with the generic program on all of them" start_slui
 through() {
 	local before=$(($(reason forward_tx) + $(reason forward_redirect)))
 	both far wgf "a macvlan with the program"
-	between $(($(reason forward_tx) + $(reason forward_redirect) - before)) 900 1000000 \
+	between $(($(reason forward_tx) + $(reason forward_redirect) - before)) 500 1000000 \
 		"the program forwards"
 }
 check "the leg is resolved" wait_for 10 eval '[ "$(next_hop far)" = "$(mac far eth0)" ]'
