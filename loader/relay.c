@@ -130,8 +130,8 @@ static struct shape shape_of_pins(const struct loader *loader)
 		.buckets = entries_of(loader, "relay_session") ?: 2,
 		.spill = entries_of(loader, "relay_spill"),
 		.legs = legs ? legs - 1 : 0,
-		.peers = legs ? entries_of(loader, "relay_known") - legs + 1
-			      : 0,
+		.peers =
+			legs ? entries_of(loader, "relay_known") - legs + 1 : 0,
 		.cpus = loader->meta.cpus,
 	};
 }

@@ -253,9 +253,8 @@ static json_t *session_json(const struct relay_engine *engine, size_t at,
 	return json_pack("{s:s, s:o, s:o, s:o, s:i, s:I, s:I, s:b}", "index",
 			 index, "from", leg_key_json(engine, slot.from), "to",
 			 leg_key_json(engine, slot.to), "age_s",
-			 relay_table_adopted(table, at)
-				 ? json_null()
-				 : json_integer(age_s),
+			 relay_table_adopted(table, at) ? json_null()
+							: json_integer(age_s),
 			 "expires_s",
 			 age_s < RELAY_SESSION_LIFE
 				 ? (int)(RELAY_SESSION_LIFE - age_s)

@@ -118,8 +118,8 @@ static int send_initiation(struct wg_pending *pending)
 	wg_index_insert(&tunnel->indices, &pending->indexed);
 
 	message.sender = htole32(pending->indexed.index);
-	wg_cookie_slip_sign(slip, &message, &message.macs,
-			    &peer->public_key, tunnel->now_ns);
+	wg_cookie_slip_sign(slip, &message, &message.macs, &peer->public_key,
+			    tunnel->now_ns);
 	if (pending->insist)
 		wg_timers_traversed(peer);
 	wg_tunnel_transmit(peer, &pending->path, &message, sizeof(message));
@@ -336,8 +336,8 @@ static int respond(struct wg_peer *peer, const struct wg_path *path,
 
 	response.sender = htole32(index);
 	response.receiver = message->sender;
-	wg_cookie_slip_sign(slip, &response, &response.macs,
-			    &peer->public_key, tunnel->now_ns);
+	wg_cookie_slip_sign(slip, &response, &response.macs, &peer->public_key,
+			    tunnel->now_ns);
 	wg_session_responded(peer, path);
 	wg_tunnel_transmit(peer, path, &response, sizeof(response));
 	wg_timers_schedule(peer);

@@ -111,8 +111,7 @@ static enum wg_verdict take_cookie(struct wg_tunnel *tunnel, const void *data)
 		return WG_NOT_OURS;
 	if (!indexed->peer->slip ||
 	    wg_cookie_slip_take(indexed->peer->slip, &message,
-				&indexed->peer->public_key,
-				tunnel->now_ns))
+				&indexed->peer->public_key, tunnel->now_ns))
 		return WG_BAD_HANDSHAKE;
 	/* The next initiation or response will carry it; not before its time,
 	 * for who sends cookies has enough to do. */
