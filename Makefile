@@ -36,6 +36,7 @@ LIBS = $(PKG_LIBS) -lpthread
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
+.SECONDARY:
 .PHONY: all deps demo check bench install uninstall lint clean
 all:
 

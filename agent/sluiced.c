@@ -309,7 +309,7 @@ static int run(const struct options *options)
 	};
 	int err;
 
-	if (uv_loop_init(&sluiced.loop))
+	if (privileges_prepare() || uv_loop_init(&sluiced.loop))
 		return 1;
 	notify_open();
 	err = watch_signals(&sluiced);

@@ -84,14 +84,14 @@ check-all: all tests
 	$(PROVE) $(NET_TESTS) selftests/fuzz/fuzz.t $(UNIT_TESTS) $(PROG_TESTS)
 
 check: deps
-	$(MAKE) check-all
+	@$(MAKE) --no-print-directory check-all
 demo: deps
-	$(MAKE) all demo-tools
+	@$(MAKE) --no-print-directory all demo-tools
 	O=$(abspath $(O)) selftests/demo/demo
 demo-tools: $(NET_OBJS)
 .PHONY: demo-tools
 bench: deps
-	$(MAKE) all bench-tools
+	@$(MAKE) --no-print-directory all bench-tools
 	O=$(abspath $(O)) selftests/bench/run $(BENCH)
 .PHONY: bench-tools
 bench-tools: $(BENCH_TOOLS)

@@ -248,6 +248,29 @@ static int filter_calls(void)
 	return err;
 }
 
+int privileges_prepare(void)
+{
+	static const int rings[] = {
+		SCMP_SYS(io_uring_setup),
+		SCMP_SYS(io_uring_enter),
+		SCMP_SYS(io_uring_register),
+	};
+	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	int err = filter ? 0 : -ENOMEM;
+
+	for (size_t i = 0; !err && i < sizeof(rings) / sizeof(rings[0]); i++)
+		err = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), rings[i],
+				       0);
+	/* A kernel without seccomp: privileges_drop says so. */
+	if (!err)
+		seccomp_load(filter);
+	else
+		log_error("can not filter system calls: %s", strerror(-err));
+	if (filter)
+		seccomp_release(filter);
+	return err;
+}
+
 int privileges_drop(void)
 {
 	int err;
