@@ -9,9 +9,7 @@
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include <sodium.h>
@@ -19,20 +17,19 @@
 
 #include "base/control.h"
 #include "base/control_server.h"
-#include "base/file.h"
-#include "base/ini.h"
 #include "base/log.h"
 #include "base/notify.h"
 #include "base/privileges.h"
-#include "base/role.h"
+#include "base/roles.h"
 
 #define CONFIG_DEFAULT SLUICE_SYSCONFDIR "/sluice/sluice.conf"
 #define SOCKET_DEFAULT "/run/sluice/sluiced.sock"
 #define PIN_ROOT_DEFAULT "/sys/fs/bpf/sluice"
-#define CONFIG_MAX (16U << 20)
 
-static const struct role *const roles[] = {&role_relay};
-#define ROLE_COUNT (sizeof(roles) / sizeof(roles[0]))
+/* In the order in which they start. */
+static const struct role *const role_table[] = {&role_relay, NULL};
+_Static_assert(sizeof(role_table) / sizeof(role_table[0]) <= ROLES_MAX + 1,
+	       "more roles than base/roles.h has room for");
 
 struct options {
 	const char *config;
@@ -47,149 +44,19 @@ struct sluiced {
 	struct role_context context;
 	struct control_server *server;
 	uv_signal_t signals[3];
-	void *states[ROLE_COUNT]; /* NULL: the role is off */
+	struct roles roles;
 };
 
-/* ---- the configuration ---- */
-
-static int check_section(void *ctx, const struct ini_item *item,
-			 struct ini_error *error)
-{
-	bool *present = ctx;
-	const char *names[ROLE_COUNT], *nearest;
-
-	/* Keys are their roles' to judge; those before a section are nobody's. */
-	if (item->key && item->section)
-		return 0;
-	error->line = item->line;
-	error->column = item->column;
-	if (item->key) {
-		snprintf(error->text, sizeof(error->text),
-			 "'%.40s' stands before the first [Section]",
-			 item->key);
-		return -EINVAL;
-	}
-	for (size_t i = 0; i < ROLE_COUNT; i++) {
-		names[i] = roles[i]->section;
-		if (strcasecmp(item->section, names[i]))
-			continue;
-		present[i] = true;
-		error->line = 0;
-		return 0;
-	}
-	nearest = ini_nearest(item->section, names, ROLE_COUNT);
-	snprintf(error->text, sizeof(error->text),
-		 "unknown section [%.40s]: %s [%s]", item->section,
-		 nearest ? "did you mean" : "there is",
-		 nearest ? nearest : names[0]);
-	return -EINVAL;
-}
-
-static int parse_text(void *settings[ROLE_COUNT], const char *path,
-		      const char *text, size_t len, struct ini_error *error)
-{
-	bool present[ROLE_COUNT] = {false};
-	bool any = false;
-	int err = ini_parse(text, len, check_section, present, error);
-
-	for (size_t i = 0; !err && i < ROLE_COUNT; i++) {
-		if (present[i])
-			err = roles[i]->parse(&settings[i], path, text, len,
-					      error);
-		any |= present[i];
-	}
-	if (err || any)
-		return err;
-	*error = (struct ini_error){.line = 1, .column = 1};
-	snprintf(error->text, sizeof(error->text),
-		 "no section: there is nothing to do");
-	return -EINVAL;
-}
-
-static void free_settings(void *settings[ROLE_COUNT])
-{
-	for (size_t i = 0; i < ROLE_COUNT; i++) {
-		roles[i]->free_settings(settings[i]);
-		settings[i] = NULL;
-	}
-}
-
-/* Settings of all roles, or none. */
-static int read_config(void *settings[ROLE_COUNT], const char *path)
-{
-	struct ini_error error = {0};
-	char *text;
-	size_t len;
-	int err = file_read(path, CONFIG_MAX, &text, &len);
-
-	if (err) {
-		log_error("can not read %s: %s", path, strerror(-err));
-		return err;
-	}
-	err = parse_text(settings, path, text, len, &error);
-	sodium_memzero(text, len);
-	free(text);
-	if (err) {
-		log_error("%s:%u:%u: %s", path, error.line, error.column,
-			  error.text);
-		free_settings(settings);
-		return err;
-	}
-	for (size_t i = 0; i < ROLE_COUNT; i++) {
-		if (settings[i])
-			roles[i]->check(settings[i]);
-	}
-	return 0;
-}
-
-static int check_config(const char *path)
-{
-	void *settings[ROLE_COUNT] = {NULL};
-
-	if (read_config(settings, path))
-		return 1;
-	free_settings(settings);
-	printf("%s: ok\n", path);
-	return 0;
-}
-
 /* ---- signals ---- */
-
-static void reload(struct sluiced *sluiced)
-{
-	void *settings[ROLE_COUNT] = {NULL};
-	int failed = 0;
-
-	notify_reloading();
-	if (read_config(settings, sluiced->options.config)) {
-		log_error("nothing was changed");
-		goto done;
-	}
-	for (size_t i = 0; i < ROLE_COUNT; i++) {
-		if (!settings[i] != !sluiced->states[i]) {
-			log_error("[%s] came or went: that needs a restart",
-				  roles[i]->section);
-			roles[i]->free_settings(settings[i]);
-			failed++;
-		} else if (settings[i] &&
-			   roles[i]->reload(sluiced->states[i], settings[i])) {
-			log_error("[%s] was not, or not wholly, reloaded",
-				  roles[i]->section);
-			failed++;
-		}
-	}
-	if (!failed)
-		log_info("reloaded %s", sluiced->options.config);
-done:
-	notify_ready();
-}
 
 static void on_signal(uv_signal_t *handle, int number)
 {
 	struct sluiced *sluiced = handle->data;
 
 	if (number == SIGHUP) {
-		reload(sluiced);
+		notify_reloading();
+		roles_reload(&sluiced->roles, sluiced->options.config);
+		notify_ready();
 		return;
 	}
 	log_info("stopping; what is attached stays attached");
@@ -216,24 +83,14 @@ static int watch_signals(struct sluiced *sluiced)
 
 /* ---- commands of the daemon itself ---- */
 
-static int command_ping(void *ctx, struct control_client *client,
-			const json_t *request, json_t **result,
-			char error[CONTROL_ERROR_LEN])
+static int command_ping(void *ctx, struct control_call *call)
 {
 	struct sluiced *sluiced = ctx;
-	json_t *names = json_array();
 
-	(void)client;
-	(void)request;
-	(void)error;
-	for (size_t i = 0; i < ROLE_COUNT; i++) {
-		if (sluiced->states[i])
-			json_array_append_new(names,
-					      json_string(roles[i]->name));
-	}
-	*result = json_pack("{s:s, s:i, s:o}", "version", SLUICE_VERSION, "pid",
-			    (int)getpid(), "roles", names);
-	return 0;
+	return control_answer(
+		call, json_pack("{s:s, s:i, s:o}", "version", SLUICE_VERSION,
+				"pid", (int)getpid(), "roles",
+				roles_names(&sluiced->roles)));
 }
 
 static const struct control_command commands[] = {{"ping", command_ping}};
@@ -263,22 +120,6 @@ static int open_control(struct sluiced *sluiced)
 
 /* ---- life ---- */
 
-static int start_roles(struct sluiced *sluiced)
-{
-	void *settings[ROLE_COUNT] = {NULL};
-	int err = read_config(settings, sluiced->options.config);
-
-	for (size_t i = 0; !err && i < ROLE_COUNT; i++) {
-		if (!settings[i])
-			continue;
-		err = roles[i]->start(&sluiced->states[i], settings[i],
-				      &sluiced->context);
-		settings[i] = NULL; /* the role's now */
-	}
-	free_settings(settings);
-	return err;
-}
-
 static void close_handle(uv_handle_t *handle, void *ctx)
 {
 	(void)ctx;
@@ -289,10 +130,7 @@ static void close_handle(uv_handle_t *handle, void *ctx)
 static void stop(struct sluiced *sluiced)
 {
 	control_server_close(sluiced->server);
-	for (size_t i = 0; i < ROLE_COUNT; i++) {
-		if (sluiced->states[i])
-			roles[i]->stop(sluiced->states[i]);
-	}
+	roles_stop(&sluiced->roles);
 	/* What is left are the signals; all others close themselves. */
 	uv_walk(&sluiced->loop, close_handle, NULL);
 	uv_run(&sluiced->loop, UV_RUN_DEFAULT);
@@ -306,6 +144,7 @@ static int run(const struct options *options)
 		.options = *options,
 		.context = {.loop = &sluiced.loop,
 			    .pin_root = options->pin_root},
+		.roles = {.table = role_table},
 	};
 	int err;
 
@@ -318,7 +157,8 @@ static int run(const struct options *options)
 	if (!err)
 		err = open_control(&sluiced);
 	if (!err)
-		err = start_roles(&sluiced);
+		err = roles_start(&sluiced.roles, options->config,
+				  &sluiced.context);
 	if (!err)
 		err = privileges_drop();
 	if (!err) {
@@ -328,6 +168,14 @@ static int run(const struct options *options)
 	}
 	stop(&sluiced);
 	return err ? 1 : 0;
+}
+
+static int check_config(const char *path)
+{
+	if (roles_check(role_table, path))
+		return 1;
+	printf("%s: ok\n", path);
+	return 0;
 }
 
 static void usage(FILE *out)

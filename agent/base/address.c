@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/number.h"
+
 static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
 
 bool address_is_v4(const uint8_t addr[16])
@@ -42,30 +44,11 @@ void address_format(address_text text, const uint8_t addr[16])
 		inet_ntop(AF_INET6, addr, text, ADDRESS_TEXT_LEN);
 }
 
-/* Digits only: strtoul would take signs and blanks too. */
-static int parse_number(unsigned int *number, const char *text,
-			unsigned int max)
-{
-	unsigned int n = 0;
-
-	if (!*text)
-		return -EINVAL;
-	for (; *text; text++) {
-		if (*text < '0' || *text > '9')
-			return -EINVAL;
-		n = n * 10 + (unsigned int)(*text - '0');
-		if (n > max)
-			return -EINVAL;
-	}
-	*number = n;
-	return 0;
-}
-
 int address_parse_endpoint(uint8_t addr[16], uint16_t *port, const char *text)
 {
 	char copy[ADDRESS_TEXT_LEN], *colon, *host = copy;
 	uint8_t parsed[16];
-	unsigned int number;
+	uint32_t number;
 
 	if (snprintf(copy, sizeof(copy), "%s", text) >= (int)sizeof(copy))
 		return -EINVAL;
@@ -83,7 +66,7 @@ int address_parse_endpoint(uint8_t addr[16], uint16_t *port, const char *text)
 	} else if (strchr(host, ':')) {
 		return -EINVAL; /* IPv6 needs its brackets here */
 	}
-	if (parse_number(&number, colon + 1, 65535) || !number ||
+	if (number_parse(&number, colon + 1, 1, UINT16_MAX) ||
 	    address_parse(parsed, host))
 		return -EINVAL;
 	memcpy(addr, parsed, 16);
@@ -116,7 +99,7 @@ int address_parse_prefix(uint8_t addr[16], unsigned int *len, const char *text)
 {
 	char copy[ADDRESS_TEXT_LEN], *slash;
 	uint8_t parsed[16];
-	unsigned int bits, skip;
+	uint32_t bits, skip;
 
 	if (snprintf(copy, sizeof(copy), "%s", text) >= (int)sizeof(copy))
 		return -EINVAL;
@@ -127,7 +110,7 @@ int address_parse_prefix(uint8_t addr[16], unsigned int *len, const char *text)
 		return -EINVAL;
 	skip = address_is_v4(parsed) && strchr(copy, '.') ? 96 : 0;
 	bits = 128 - skip;
-	if (slash && parse_number(&bits, slash + 1, 128 - skip))
+	if (slash && number_parse(&bits, slash + 1, 0, 128 - skip))
 		return -EINVAL;
 	*len = skip + bits;
 	clear_host_bits(parsed, *len);

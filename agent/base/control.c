@@ -2,9 +2,12 @@
 #include "base/control.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/json.h"
 
 #define GROUPS_MAX 8
 /* Ages have a fraction; nobody wants to see seventeen digits of it. */
@@ -92,6 +95,53 @@ void control_client_on_close(struct control_client *client,
 	client->closed_ctx = ctx;
 }
 
+/* ---- what commands use ---- */
+
+int control_fail(struct control_call *call, int err, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(call->error, sizeof(call->error), format, args);
+	va_end(args);
+	return err;
+}
+
+int control_answer(struct control_call *call, json_t *report)
+{
+	if (!report)
+		return control_fail(call, -ENOMEM, "out of memory");
+	call->result = report;
+	return 0;
+}
+
+int control_take_prefix(uint8_t addr[16], unsigned int *len,
+			struct control_call *call, const char *name)
+{
+	if (!json_to_prefix(addr, len, json_object_get(call->request, name)))
+		return 0;
+	return control_fail(
+		call, -EINVAL,
+		"\"%s\" is an address or a prefix, as 192.0.2.0/24 or 2001:db8::/32",
+		name);
+}
+
+int control_take_seconds(uint64_t *seconds, struct control_call *call,
+			 const char *name, uint64_t max)
+{
+	const json_t *given = json_object_get(call->request, name);
+	json_int_t value = json_integer_value(given);
+	bool absent = !given || json_is_null(given);
+
+	if (!absent && (value < 1 || (uint64_t)value > max))
+		return control_fail(
+			call, -EINVAL,
+			"\"%s\" is a positive number, or absent for ever",
+			name);
+	*seconds = absent ? 0 : (uint64_t)value;
+	return 0;
+}
+
 /* ---- answers ---- */
 
 static int send_json(struct control_client *client, json_t *message)
@@ -171,9 +221,8 @@ static const struct control_command *find(const struct control *control,
 static void run(struct control_client *client, const json_t *request)
 {
 	const char *name = json_string_value(json_object_get(request, "cmd"));
+	struct control_call call = {.client = client, .request = request};
 	const struct control_command *command;
-	char error[CONTROL_ERROR_LEN] = "";
-	json_t *result = NULL;
 	void *ctx;
 
 	if (!name) {
@@ -182,17 +231,18 @@ static void run(struct control_client *client, const json_t *request)
 	}
 	command = find(client->control, name, &ctx);
 	if (!command) {
-		snprintf(error, sizeof(error),
-			 "unknown command '%.40s': is sluiced older, or is "
-			 "its role not configured?",
-			 name);
-		send_error(client, error);
+		control_fail(
+			&call, -ENOENT,
+			"unknown command '%.40s': is sluiced older, or is its role not configured?",
+			name);
+		send_error(client, call.error);
 		return;
 	}
-	if (command->fn(ctx, client, request, &result, error))
-		send_error(client, *error ? error : "the command failed");
+	if (command->fn(ctx, &call))
+		send_error(client,
+			   *call.error ? call.error : "the command failed");
 	else
-		send_result(client, result);
+		send_result(client, call.result);
 }
 
 static void handle(struct control_client *client, const char *line, size_t len)

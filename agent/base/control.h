@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <jansson.h>
 
@@ -18,13 +19,29 @@
 
 struct control_client;
 
-/*
- * Carries out a request. 0 with *result a new reference (NULL stands for {}), or
- * -errno with a sentence in error that says what to do.
- */
-typedef int (*control_fn)(void *ctx, struct control_client *client,
-			  const json_t *request, json_t **result,
-			  char error[CONTROL_ERROR_LEN]);
+/* A request on its way: who asks for what, and what goes back. */
+struct control_call {
+	struct control_client *client;
+	const json_t *request;
+	json_t *result; /* a new reference; NULL stands for {} */
+	char error[CONTROL_ERROR_LEN]; /* a sentence that says what to do */
+};
+
+/* Carries out a request: 0 with the result, or -errno with the error. */
+typedef int (*control_fn)(void *ctx, struct control_call *call);
+
+/* What a command ends with: err and its sentence, or a report, which is the
+ * result from now on; without one -ENOMEM. */
+__attribute__((format(printf, 3, 4))) int
+control_fail(struct control_call *call, int err, const char *format, ...);
+int control_answer(struct control_call *call, json_t *report);
+
+/* Arguments of a request: 0, or what control_fail returned. A prefix is as in
+ * address.h; seconds are 0 if they are absent or null, else 1 to max. */
+int control_take_prefix(uint8_t addr[16], unsigned int *len,
+			struct control_call *call, const char *name);
+int control_take_seconds(uint64_t *seconds, struct control_call *call,
+			 const char *name, uint64_t max);
 
 struct control_command {
 	const char *name;

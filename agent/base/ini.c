@@ -23,6 +23,16 @@ struct parser {
 	char text[INI_LINE_MAX + 1]; /* the line, cut into pieces in place */
 };
 
+int ini_fail(struct ini_error *error, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(error->text, sizeof(error->text), format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
 static bool is_blank(char c)
 {
 	return c == ' ' || c == '\t';

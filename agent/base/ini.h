@@ -14,6 +14,10 @@ struct ini_error {
 	char text[160]; /* what is wrong and what would be right */
 };
 
+/* Says what is wrong; where is set apart from it, or from the item. -EINVAL. */
+__attribute__((format(printf, 2, 3))) int ini_fail(struct ini_error *error,
+						   const char *format, ...);
+
 /*
  * Called for each section header (key == NULL) and each assignment; strings are
  * NUL-terminated and valid for the call; column is where the key, or for a

@@ -11,38 +11,27 @@
 
 #define LINE_MAX_LEN 1024
 
-static const struct {
-	const char *name;
-	int syslog_priority; /* RFC 5424, table 2 */
-} levels[] = {
-	[LOG_LEVEL_ERROR] = {"error", 3},
-	[LOG_LEVEL_WARN] = {"warn", 4},
-	[LOG_LEVEL_INFO] = {"info", 6},
-	[LOG_LEVEL_DEBUG] = {"debug", 7},
+const char *const log_level_names[] = {
+	[LOG_LEVEL_ERROR] = "error",
+	[LOG_LEVEL_WARN] = "warn",
+	[LOG_LEVEL_INFO] = "info",
+	[LOG_LEVEL_DEBUG] = "debug",
+	NULL,
 };
-#define LEVEL_COUNT (sizeof(levels) / sizeof(levels[0]))
+
+/* RFC 5424, table 2 */
+static const int priorities[] = {
+	[LOG_LEVEL_ERROR] = 3,
+	[LOG_LEVEL_WARN] = 4,
+	[LOG_LEVEL_INFO] = 6,
+	[LOG_LEVEL_DEBUG] = 7,
+};
 
 static enum log_level threshold = LOG_LEVEL_INFO;
 
 void log_set_level(enum log_level level)
 {
 	threshold = level;
-}
-
-int log_level_parse(enum log_level *level, const char *text)
-{
-	for (size_t i = 0; i < LEVEL_COUNT; i++) {
-		if (!strcmp(text, levels[i].name)) {
-			*level = (enum log_level)i;
-			return 0;
-		}
-	}
-	return -EINVAL;
-}
-
-const char *log_level_name(enum log_level level)
-{
-	return (size_t)level < LEVEL_COUNT ? levels[level].name : "?";
 }
 
 /* Text that came from outside must not be able to forge a second line. */
@@ -67,11 +56,10 @@ void log_line(enum log_level level, const char *format, ...)
 	if (journal < 0)
 		journal = getenv("JOURNAL_STREAM") != NULL;
 	if (journal)
-		start = snprintf(line, sizeof(line), "<%d>",
-				 levels[level].syslog_priority);
+		start = snprintf(line, sizeof(line), "<%d>", priorities[level]);
 	else if (level != LOG_LEVEL_INFO)
 		start = snprintf(line, sizeof(line),
-				 "%s: ", levels[level].name);
+				 "%s: ", log_level_names[level]);
 
 	va_start(args, format);
 	vsnprintf(line + start, sizeof(line) - 1 - (size_t)start, format, args);

@@ -17,9 +17,8 @@ enum log_level {
 };
 
 void log_set_level(enum log_level level);
-/* "error", "warn", "info", "debug"; -EINVAL for anything else. */
-int log_level_parse(enum log_level *level, const char *text);
-const char *log_level_name(enum log_level level);
+/* "error" and so on, by level; ends with a NULL. */
+extern const char *const log_level_names[];
 
 __attribute__((format(printf, 2, 3))) void log_line(enum log_level level,
 						    const char *format, ...);

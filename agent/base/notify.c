@@ -3,15 +3,14 @@
 
 #include <inttypes.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/log.h"
 
 static int notify_fd = -1;
@@ -54,13 +53,11 @@ void notify_ready(void)
 
 void notify_reloading(void)
 {
-	struct timespec now;
 	char text[80];
 
 	/* Type=notify-reload wants to know that this is not an older answer. */
-	clock_gettime(CLOCK_MONOTONIC, &now);
 	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRIu64,
-		 (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000);
+		 clock_now_ns() / 1000);
 	say(text);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * What a role of the daemon is to sluiced: a section of the configuration and
- * five functions. sluiced knows its roles from one table and nothing else of them.
+ * a few functions. sluiced knows its roles from one table and nothing else of
+ * them; roles know nothing of each other.
  */
 #ifndef SLUICE_BASE_ROLE_H
 #define SLUICE_BASE_ROLE_H
@@ -23,8 +24,8 @@ struct role_context {
 struct role {
 	const char *section; /* of sluice.conf; without it the role is off */
 	const char *name;
-	/* Parses the role's own section of text; path stands in messages and
-	 * names the folder that other files lie in. */
+	/* Parses the role's own section of text (section.h); path stands in
+	 * messages and names the folder that other files lie in. */
 	int (*parse)(void **settings, const char *path, const char *text,
 		     size_t len, struct ini_error *error);
 	/* Logs what is no error but will hardly work here. */
@@ -33,7 +34,7 @@ struct role {
 	/* Takes the settings, in any case. Logs why it fails. */
 	int (*start)(void **state, void *settings,
 		     const struct role_context *context);
-	int (*reload)(void *state, void *settings);
+	int (*reload)(void *state, void *settings); /* takes them as well */
 	/* Stops deciding; what runs in the kernel runs on. Memory goes once the
 	 * loop has run its closing callbacks. */
 	void (*stop)(void *state);

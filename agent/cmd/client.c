@@ -229,3 +229,18 @@ json_t *client_call(const char *path, json_t *request)
 	client_close(&client);
 	return result;
 }
+
+int client_report(const struct cmd_context *context, json_t *request,
+		  void (*show)(const json_t *result))
+{
+	json_t *result = client_call(context->socket, request);
+
+	if (!result)
+		return CMD_FAILED;
+	if (context->json)
+		return cmd_put_json(result);
+	if (show)
+		show(result);
+	json_decref(result);
+	return CMD_OK;
+}

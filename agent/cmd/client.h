@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include <jansson.h>
+#include "cmd/cmd.h"
 
 #define CLIENT_SOCKET "/run/sluice/sluiced.sock"
 #define CLIENT_TIMEOUT_S 5 /* without a byte from the daemon */
@@ -37,5 +37,10 @@ json_t *client_wait(struct client *client);
 
 /* Open, ask, close. */
 json_t *client_call(const char *socket, json_t *request);
+
+/* A command that is one question: takes the request, prints the result as JSON
+ * or with `show`, if there is one. A cmd_exit. */
+int client_report(const struct cmd_context *context, json_t *request,
+		  void (*show)(const json_t *result));
 
 #endif

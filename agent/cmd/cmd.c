@@ -87,6 +87,14 @@ int cmd_print_json(const json_t *document)
 	return CMD_OK;
 }
 
+int cmd_put_json(json_t *document)
+{
+	int err = cmd_print_json(document);
+
+	json_decref(document);
+	return err;
+}
+
 /* ---- help ---- */
 
 static void print_options(const char *title, const struct cmd_option *option)

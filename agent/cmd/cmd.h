@@ -79,5 +79,7 @@ cmd_usage(const struct cmd_context *context, const char *format, ...);
 /* A document on standard output, indented by two, keys in their order.
  * CMD_OK, or CMD_FAILED if standard output can not take it. */
 int cmd_print_json(const json_t *document);
+/* The same, and takes the reference. */
+int cmd_put_json(json_t *document);
 
 #endif

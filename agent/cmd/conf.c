@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +10,7 @@
 
 #include <sodium.h>
 
+#include "base/number.h"
 #include "cmd/text.h"
 
 #define MARKER "sluice:"
@@ -21,17 +21,6 @@ struct parser {
 	struct conf *conf;
 	enum part part;
 };
-
-__attribute__((format(printf, 2, 3))) static int refuse(struct ini_error *error,
-							const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error->text, sizeof(error->text), format, args);
-	va_end(args);
-	return -EINVAL;
-}
 
 static struct conf_peer *last_peer(struct conf *conf)
 {
@@ -45,8 +34,8 @@ static int take_key(struct wg_key *key, const struct ini_item *item,
 {
 	if (!wg_key_parse(key, item->value))
 		return 0;
-	return refuse(error, "%s is no key: it has 44 base64 characters",
-		      item->key);
+	return ini_fail(error, "%s is no key: it has 44 base64 characters",
+			item->key);
 }
 
 static int take_number(unsigned long *number, const struct ini_item *item,
@@ -62,8 +51,8 @@ static int take_number(unsigned long *number, const struct ini_item *item,
 	errno = 0;
 	*number = strtoul(text, &end, 0);
 	if (!isdigit((unsigned char)*text) || *end || errno || *number > max)
-		return refuse(error, "%s is a number from 0 to %lu", item->key,
-			      max);
+		return ini_fail(error, "%s is a number from 0 to %lu",
+				item->key, max);
 	return 0;
 }
 
@@ -73,11 +62,11 @@ static int take_addresses(struct conf_addresses *addresses,
 	int err = conf_parse_addresses(addresses, item->value);
 
 	if (err == -EINVAL)
-		return refuse(
+		return ini_fail(
 			error,
 			"%s has addresses like 10.120.0.1/16, with commas between them",
 			item->key);
-	return err ? refuse(error, "no memory") : 0;
+	return err ? ini_fail(error, "no memory") : 0;
 }
 
 static int take_table(struct conf *conf, const struct ini_item *item,
@@ -91,7 +80,8 @@ static int take_table(struct conf *conf, const struct ini_item *item,
 		conf->table = CONF_TABLE_OFF;
 	} else {
 		if (take_number(&number, item, UINT32_MAX, error) || !number)
-			return refuse(error, "Table is auto, off or a number");
+			return ini_fail(error,
+					"Table is auto, off or a number");
 		conf->table = CONF_TABLE_NUMBER;
 		conf->table_number = (uint32_t)number;
 	}
@@ -185,7 +175,7 @@ static int take_peer(struct conf *conf, const struct ini_item *item,
 		return take_addresses(&peer->allowed_ips, item, error);
 	case 3:
 		if (conf_parse_endpoint(&peer->endpoint, item->value))
-			return refuse(
+			return ini_fail(
 				error,
 				"Endpoint is HOST:PORT, an IPv6 address in brackets");
 		return 0;
@@ -254,8 +244,8 @@ static int take_item(void *ctx, const struct ini_item *item,
 	case ELSEWHERE:
 		return 0;
 	default:
-		return refuse(error, "%s stands before any [Section]",
-			      item->key);
+		return ini_fail(error, "%s stands before any [Section]",
+				item->key);
 	}
 }
 
@@ -314,7 +304,7 @@ static void mark_peer(struct conf_peer *peer, const char *word,
 	uint16_t first, last;
 
 	if (!strcmp(word, "relay-ports")) {
-		if (!conf_parse_ports(&first, &last, value)) {
+		if (!number_parse_ports(&first, &last, value)) {
 			peer->port_first = first;
 			peer->port_last = last;
 		}
@@ -407,7 +397,7 @@ static int check_peers(const struct conf *conf, struct ini_error *error)
 			continue;
 		error->line = sorted[i]->line;
 		error->column = 1;
-		err = refuse(error, "this [Peer] has no PublicKey");
+		err = ini_fail(error, "this [Peer] has no PublicKey");
 	}
 	if (!err)
 		qsort(sorted, conf->peer_count, sizeof(const void *),
@@ -418,9 +408,9 @@ static int check_peers(const struct conf *conf, struct ini_error *error)
 			continue;
 		error->line = sorted[i]->line;
 		error->column = 1;
-		err = refuse(error,
-			     "the [Peer] of line %u has the same PublicKey",
-			     sorted[i - 1]->line);
+		err = ini_fail(error,
+			       "the [Peer] of line %u has the same PublicKey",
+			       sorted[i - 1]->line);
 	}
 	free(sorted);
 	return err;

@@ -108,7 +108,6 @@ const struct conf_peer *conf_relay(const struct conf *conf);
 int conf_parse_prefix(struct wg_allowed_ip *ip, const char *text);
 int conf_parse_addresses(struct conf_addresses *addresses, const char *text);
 int conf_parse_endpoint(struct conf_endpoint *endpoint, const char *text);
-int conf_parse_ports(uint16_t *first, uint16_t *last, const char *text);
 /* Letters, digits and . _ - + @, beginning with a letter or digit. */
 bool conf_is_name(const char *text);
 int conf_addresses_add(struct conf_addresses *addresses,

@@ -5,10 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "cmd/hub.h"
 #include "cmd/init.h"
 #include "cmd/life.h"
 #include "cmd/plan.h"
+#include "wg/json.h"
 
 /* ---- init ---- */
 
@@ -93,7 +95,7 @@ static int take_listen_port(struct init *init)
 
 	if (!text)
 		return CMD_OK;
-	if (conf_parse_ports(&first, &last, text) || first != last)
+	if (number_parse_ports(&first, &last, text) || first != last)
 		return cmd_usage(init->context,
 				 "--listen-port '%s': write a port, 1 to 65535",
 				 text);
@@ -147,19 +149,13 @@ static int find_spoke(const struct conf_peer **peer, const struct site *site,
 static int report_removal(const struct site *site, const char *what,
 			  const struct published *published)
 {
-	json_t *document;
-	int err;
-
 	if (!site->context->json) {
 		printf("%s is removed%s.\n", what,
 		       published ? ", and the relay knows" : "");
 		return CMD_OK;
 	}
-	document = json_pack("{s:s, s:o}", "removed", what, "published",
-			     published ? publish_json(published) : json_null());
-	err = cmd_print_json(document);
-	json_decref(document);
-	return err;
+	return cmd_put_json(json_pack("{s:s, s:o}", "removed", what,
+				      "published", publish_json(published)));
 }
 
 static int hub_remove_spoke(struct cmd_context *context, int argc, char **argv)
@@ -195,7 +191,6 @@ static int hub_export(struct cmd_context *context, int argc, char **argv)
 	const struct conf_peer *relay;
 	struct text text = {0};
 	struct site site;
-	json_t *document;
 	int err = site_open(&site, context, false);
 
 	(void)argc, (void)argv;
@@ -220,13 +215,11 @@ static int hub_export(struct cmd_context *context, int argc, char **argv)
 		fputs(text.bytes, stdout);
 		goto close;
 	}
-	document = json_pack("{s:o, s:o, s:o, s:s}", "public_key",
-			     site_json_key(&hub.public_key), "endpoint",
-			     site_json_endpoint(&hub.endpoint), "allowed_ips",
-			     site_json_addresses(&hub.allowed_ips), "text",
-			     text.bytes);
-	err = cmd_print_json(document);
-	json_decref(document);
+	err = cmd_put_json(json_pack(
+		"{s:o, s:o, s:o, s:s}", "public_key",
+		json_of_key(&hub.public_key), "endpoint",
+		site_json_endpoint(&hub.endpoint), "allowed_ips",
+		site_json_addresses(&hub.allowed_ips), "text", text.bytes));
 close:
 	text_clear(&text);
 	conf_addresses_clear(&hub.allowed_ips);
@@ -253,13 +246,7 @@ static const struct cmd commands[] = {
 	 hub_add_spoke, hub_add_options},
 	{"remove-spoke", "NAME|KEY", "take a spoke out", 1, 1, hub_remove_spoke,
 	 life_options},
-	{"sync", "", "tell the relay the list of spokes", 0, 0, life_sync,
-	 NULL},
-	{"start", "", "make the interface and tell the relay", 0, 0, life_start,
-	 life_options},
-	{"stop", "", "take the interface away", 0, 0, life_stop, NULL},
-	{"reload", "", "apply what changed in the file and tell the relay", 0,
-	 0, life_reload, life_options},
+	LIFE_COMMANDS("the list of spokes"),
 	{"export", "", "print the hub as a [Peer] for others", 0, 0, hub_export,
 	 NULL},
 	{NULL},

@@ -8,10 +8,12 @@
 #include <sodium.h>
 
 #include "base/file.h"
+#include "base/number.h"
 #include "cmd/hub.h"
 #include "cmd/life.h"
 #include "cmd/plan.h"
 #include "cmd/qr.h"
+#include "wg/json.h"
 
 const struct cmd_option hub_add_options[] = {
 	{"qr", 0, NULL, "show the configuration as a QR code"},
@@ -23,7 +25,7 @@ const struct cmd_option hub_add_options[] = {
 	{"behind", 0, "PREFIX[,...]", "networks behind the spoke"},
 	{"relay-port", 0, "PORT",
 	 "the relay's port to meet on (the least used)"},
-	{"no-sync", 0, NULL, "do not tell the relay"},
+	LIFE_OPTIONS,
 	{NULL},
 };
 
@@ -204,7 +206,7 @@ static int take_endpoint(struct spoke *spoke)
 				spoke->site->path, relay->line);
 	if (!first)
 		first = last = relay->endpoint.port;
-	if (text && (conf_parse_ports(&wanted, &wanted_last, text) ||
+	if (text && (number_parse_ports(&wanted, &wanted_last, text) ||
 		     wanted != wanted_last || wanted < first || wanted > last))
 		return cmd_usage(
 			context,
@@ -266,19 +268,11 @@ static void spoke_config(struct text *text, const struct spoke *spoke)
 
 static int save_spoke(struct spoke *spoke)
 {
-	struct text block = {0};
-	struct ini_error error;
-	int err;
+	int err = site_append(spoke->site, &spoke->peer);
 
-	site_add_peer(&block, &spoke->peer);
-	err = block.failed ? -ENOMEM
-			   : conf_append(&spoke->site->conf, block.bytes,
-					 block.len, &error);
-	text_clear(&block);
+	/* The list of peers may have moved. */
 	spoke->relay = conf_relay(&spoke->site->conf);
-	if (err)
-		return cmd_fail("%s: %s", spoke->site->path, strerror(-err));
-	return site_save(spoke->site);
+	return err;
 }
 
 static int write_picture(const struct spoke *spoke, const char *config)
@@ -316,17 +310,14 @@ static int print_spoke_json(const struct spoke *spoke, const char *config,
 			    const struct published *published)
 {
 	const struct conf_peer *peer = &spoke->peer;
-	json_t *document = json_pack(
-		"{s:s*, s:o, s:o, s:o, s:s, s:o}", "name",
-		*peer->name ? peer->name : NULL, "public_key",
-		site_json_key(&peer->public_key), "addresses",
-		site_json_addresses(&spoke->addresses), "endpoint",
-		site_json_endpoint(&peer->endpoint), "config", config,
-		"published", published ? publish_json(published) : json_null());
-	int err = cmd_print_json(document);
 
-	json_decref(document);
-	return err;
+	return cmd_put_json(
+		json_pack("{s:s*, s:o, s:o, s:o, s:s, s:o}", "name",
+			  *peer->name ? peer->name : NULL, "public_key",
+			  json_of_key(&peer->public_key), "addresses",
+			  site_json_addresses(&spoke->addresses), "endpoint",
+			  site_json_endpoint(&peer->endpoint), "config", config,
+			  "published", publish_json(published)));
 }
 
 /* Standard output has the configuration and nothing else. */

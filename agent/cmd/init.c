@@ -9,6 +9,7 @@
 #include <sodium.h>
 
 #include "base/file.h"
+#include "base/number.h"
 #include "cmd/plan.h"
 
 /* ---- the options ---- */
@@ -61,7 +62,7 @@ static int take_relay_ports(struct conf_peer *relay,
 	const char *ports = cmd_option(context, "relay-ports");
 
 	if (!ports ||
-	    !conf_parse_ports(&relay->port_first, &relay->port_last, ports))
+	    !number_parse_ports(&relay->port_first, &relay->port_last, ports))
 		return CMD_OK;
 	return cmd_usage(
 		context,
@@ -160,9 +161,7 @@ static int write_file(const struct init *init)
 static int report(const struct init *init, const char *next)
 {
 	const char *path = site_path(init->context);
-	json_t *document;
 	wg_key_text key;
-	int err;
 
 	wg_key_format(key, &init->public_key);
 	if (!init->context->json) {
@@ -170,15 +169,12 @@ static int report(const struct init *init, const char *next)
 		       path, init->context->group->name, key, next);
 		return CMD_OK;
 	}
-	document = json_pack(
+	return cmd_put_json(json_pack(
 		"{s:s, s:s, s:s, s:o, s:o, s:o}", "file", path, "interface",
 		init->interface, "public_key", key, "addresses",
 		site_json_addresses(&init->addresses), "relay_endpoint",
 		site_json_endpoint(&init->relay.endpoint), "relay_addresses",
-		site_json_addresses(&init->relay.allowed_ips));
-	err = cmd_print_json(document);
-	json_decref(document);
-	return err;
+		site_json_addresses(&init->relay.allowed_ips)));
 }
 
 int init_finish(struct init *init, const char *next)

@@ -6,16 +6,12 @@
 
 #include "cmd/tunnel.h"
 
-const struct cmd_option life_options[] = {
-	{"no-sync", 0, NULL, "do not tell the relay"},
-	{NULL},
-};
+const struct cmd_option life_options[] = {LIFE_OPTIONS, {NULL}};
 
 /* NULL: the relay was not told. Nothing is said after an error. */
 static int report(const struct site *site, const char *what,
 		  const struct published *published, int err)
 {
-	json_t *document;
 	int printed;
 
 	if (!site->context->json) {
@@ -27,11 +23,9 @@ static int report(const struct site *site, const char *what,
 			       published->count, published->version);
 		return err;
 	}
-	document = json_pack("{s:s, s:s*, s:o}", "interface", site->interface,
-			     "state", what, "published",
-			     published ? publish_json(published) : json_null());
-	printed = cmd_print_json(document);
-	json_decref(document);
+	printed = cmd_put_json(json_pack("{s:s, s:s*, s:o}", "interface",
+					 site->interface, "state", what,
+					 "published", publish_json(published)));
 	return err ? err : printed;
 }
 

@@ -6,7 +6,20 @@
 #include "cmd/publish.h"
 #include "cmd/site.h"
 
-extern const struct cmd_option life_options[]; /* --no-sync */
+/* Their place in both groups' tables. */
+/* clang-format off */
+#define LIFE_OPTIONS \
+	{"no-sync", 0, NULL, "do not tell the relay"}
+#define LIFE_COMMANDS(whom) \
+	{"sync", "", "tell the relay " whom, 0, 0, life_sync, NULL}, \
+	{"start", "", "make the interface and tell the relay", 0, 0, life_start, \
+	 life_options}, \
+	{"stop", "", "take the interface away", 0, 0, life_stop, NULL}, \
+	{"reload", "", "apply what changed in the file and tell the relay", 0, 0, \
+	 life_reload, life_options}
+/* clang-format on */
+
+extern const struct cmd_option life_options[]; /* LIFE_OPTIONS alone */
 
 int life_start(struct cmd_context *context, int argc, char **argv);
 int life_stop(struct cmd_context *context, int argc, char **argv);

@@ -13,6 +13,7 @@
 
 #include <sodium.h>
 
+#include "base/clock.h"
 #include "cmd/plan.h"
 #include "cmd/tunnel.h"
 #include "relay/list_client.h"
@@ -27,14 +28,6 @@ struct run {
 	int fd;
 	int send_error; /* the last one; a tunnel may take a moment */
 };
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /* ---- the socket ---- */
 
@@ -69,7 +62,7 @@ static int connect_socket(struct run *run)
 static void await_answer(struct run *run, const struct list_client *client)
 {
 	struct pollfd pollfd = {.fd = run->fd, .events = POLLIN};
-	uint64_t due = list_client_due(client), now = clock_ns(CLOCK_MONOTONIC);
+	uint64_t due = list_client_due(client), now = clock_now_ns();
 	uint64_t ms = due > now ? (due - now) / 1000000 + 1 : 0;
 
 	poll(&pollfd, 1, ms < 1000 ? (int)ms : 1000);
@@ -81,9 +74,8 @@ static void exchange(struct run *run, struct list_client *client)
 	ssize_t len;
 
 	while (client->state == LIST_CLIENT_BUSY) {
-		while ((len = list_client_next(client,
-					       clock_ns(CLOCK_MONOTONIC),
-					       buffer, sizeof(buffer))) > 0)
+		while ((len = list_client_next(client, clock_now_ns(), buffer,
+					       sizeof(buffer))) > 0)
 			if (send(run->fd, buffer, (size_t)len, 0) < 0)
 				run->send_error = errno;
 		if (client->state != LIST_CLIENT_BUSY)
@@ -152,7 +144,7 @@ static int publish_keys(struct run *run, const struct wg_key *keys,
 	int err = CMD_OK;
 
 	for (int i = 1; state == LIST_CLIENT_STALE && !err; i++) {
-		uint64_t now_ms = clock_ns(CLOCK_REALTIME) / 1000000;
+		uint64_t now_ms = clock_wall_ns() / 1000000;
 
 		randombytes_buf(&nonce, sizeof(nonce));
 		err = list_client_init(&client, keys, count, version, nonce);
@@ -223,6 +215,8 @@ int publish(const struct site *site, struct published *published)
 
 json_t *publish_json(const struct published *published)
 {
+	if (!published)
+		return json_null();
 	return json_pack("{s:I, s:I}", "version",
 			 (json_int_t)published->version, "count",
 			 (json_int_t)published->count);

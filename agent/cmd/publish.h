@@ -21,7 +21,7 @@ struct published {
  */
 int publish(const struct site *site, struct published *published);
 
-/* "published" in a JSON answer. */
+/* "published" in a JSON answer; null for NULL. */
 json_t *publish_json(const struct published *published);
 
 #endif

@@ -20,18 +20,7 @@
 static int report(const struct cmd_context *context, const char *request,
 		  void (*show)(const json_t *result))
 {
-	json_t *result = client_call(context->socket,
-				     json_pack("{s:s}", "cmd", request));
-	int code = CMD_OK;
-
-	if (!result)
-		return CMD_FAILED;
-	if (context->json)
-		code = cmd_print_json(result);
-	else
-		show(result);
-	json_decref(result);
-	return code;
+	return client_report(context, json_pack("{s:s}", "cmd", request), show);
 }
 
 static int status(struct cmd_context *context, int argc, char **argv)
@@ -187,19 +176,6 @@ static int parse_span(json_int_t *seconds, const char *word)
 	return -EINVAL;
 }
 
-static int change(const struct cmd_context *context, json_t *request)
-{
-	json_t *result = client_call(context->socket, request);
-	int code = CMD_OK;
-
-	if (!result)
-		return CMD_FAILED;
-	if (context->json)
-		code = cmd_print_json(result);
-	json_decref(result);
-	return code;
-}
-
 static int block(struct cmd_context *context, int argc, char **argv)
 {
 	json_t *request =
@@ -215,14 +191,16 @@ static int block(struct cmd_context *context, int argc, char **argv)
 		}
 		json_object_set_new(request, "seconds", json_integer(seconds));
 	}
-	return change(context, request);
+	return client_report(context, request, NULL);
 }
 
 static int unblock(struct cmd_context *context, int argc, char **argv)
 {
 	(void)argc;
-	return change(context, json_pack("{s:s,s:s}", "cmd", "relay-unblock",
-					 "prefix", argv[0]));
+	return client_report(context,
+			     json_pack("{s:s,s:s}", "cmd", "relay-unblock",
+				       "prefix", argv[0]),
+			     NULL);
 }
 
 /* ---- monitor ---- */

@@ -3,49 +3,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#include "cmd/output.h"
+#include "cmd/field.h"
 #include "cmd/relay.h"
-
-/* ---- fields ---- */
-
-static const char *text(const json_t *object, const char *key)
-{
-	const char *value = json_string_value(json_object_get(object, key));
-
-	return value ? value : "-";
-}
-
-/* A number of either kind, rounded down; 0 if there is none. */
-static int64_t number(const json_t *object, const char *key)
-{
-	return (int64_t)json_number_value(json_object_get(object, key));
-}
-
-/* Counters pass 2^53, so never by way of a double. */
-static uint64_t count(const json_t *object, const char *key)
-{
-	return (uint64_t)json_integer_value(json_object_get(object, key));
-}
-
-static bool flag(const json_t *object, const char *key)
-{
-	return json_is_true(json_object_get(object, key));
-}
-
-static const char *age(output_text out, const json_t *object, const char *key)
-{
-	if (!json_is_number(json_object_get(object, key)))
-		return "never";
-	return output_age(out, number(object, key));
-}
-
-static const char *short_age(output_text out, const json_t *object,
-			     const char *key, const char *none)
-{
-	if (!json_is_number(json_object_get(object, key)))
-		return none;
-	return output_short(out, number(object, key));
-}
 
 /* ---- status ---- */
 
@@ -65,18 +24,20 @@ static void show_ports(const json_t *result)
 
 static void show_interface(const json_t *interface)
 {
-	const char *mode = flag(interface, "native") ? "native" : "generic";
+	const char *mode =
+		field_flag(interface, "native") ? "native" : "generic";
 
-	if (!flag(interface, "attached"))
+	if (!field_flag(interface, "attached"))
 		output_field(
 			"interface",
 			"%s, not attached: nothing is forwarded in the kernel",
-			text(interface, "name"));
+			field_text(interface, "name"));
 	else
-		output_field(
-			"interface", "%s, attached, %s XDP%s",
-			text(interface, "name"), mode,
-			flag(interface, "current") ? "" : ", an older program");
+		output_field("interface", "%s, attached, %s XDP%s",
+			     field_text(interface, "name"), mode,
+			     field_flag(interface, "current")
+				     ? ""
+				     : ", an older program");
 }
 
 static void show_allowed(const json_t *result)
@@ -85,14 +46,14 @@ static void show_allowed(const json_t *result)
 
 	if (json_is_string(allowed))
 		output_field("allowed public keys", "%s",
-			     text(result, "allowed"));
-	else if (count(result, "allowed"))
+			     field_text(result, "allowed"));
+	else if (field_count(result, "allowed"))
 		output_field("allowed public keys", "%" PRIu64,
-			     count(result, "allowed"));
+			     field_count(result, "allowed"));
 	else
 		output_field("allowed public keys",
 			     "none: nobody can use this relay");
-	if (flag(result, "require_mutual"))
+	if (field_flag(result, "require_mutual"))
 		output_field("consent", "of both peers");
 	else
 		output_field("consent", "of one peer");
@@ -108,19 +69,22 @@ static void show_totals(const json_t *result)
 
 	output_field("peers",
 		     "%" PRIu64 " of %" PRIu64 ", legs %" PRIu64 " of %" PRIu64,
-		     count(peers, "count"), count(peers, "max"),
-		     count(peers, "legs"), count(peers, "legs_max"));
+		     field_count(peers, "count"), field_count(peers, "max"),
+		     field_count(peers, "legs"),
+		     field_count(peers, "legs_max"));
 	output_field("sessions",
 		     "%" PRIu64 " of %" PRIu64 " live, %" PRIu64
 		     " pending, %" PRIu64 " spilled",
-		     count(sessions, "live"), count(sessions, "max"),
-		     count(sessions, "pending"), count(sessions, "spilled"));
+		     field_count(sessions, "live"),
+		     field_count(sessions, "max"),
+		     field_count(sessions, "pending"),
+		     field_count(sessions, "spilled"));
 	output_field("forwarded", "%" PRIu64 " packets, %s",
-		     count(forwarded, "packets"),
-		     output_bytes(bytes, count(forwarded, "bytes")));
+		     field_count(forwarded, "packets"),
+		     output_bytes(bytes, field_count(forwarded, "bytes")));
 	output_field("through user space", "%" PRIu64 " data packets, %s",
-		     count(slow, "data_packets"),
-		     output_bytes(bytes, count(slow, "data_bytes")));
+		     field_count(slow, "data_packets"),
+		     output_bytes(bytes, field_count(slow, "data_bytes")));
 }
 
 static void show_reasons(const json_t *reasons)
@@ -136,10 +100,11 @@ static void show_reasons(const json_t *reasons)
 		output_text bytes;
 
 		printf("%-20s %-8s %14" PRIu64 " %12s  %s\n",
-		       text(reason, "name"), text(reason, "verdict"),
-		       count(reason, "packets"),
-		       output_bytes(bytes, count(reason, "bytes")),
-		       text(reason, "text"));
+		       field_text(reason, "name"),
+		       field_text(reason, "verdict"),
+		       field_count(reason, "packets"),
+		       output_bytes(bytes, field_count(reason, "bytes")),
+		       field_text(reason, "text"));
 	}
 }
 
@@ -168,17 +133,17 @@ void relay_show_status(const json_t *result)
 	output_text span;
 	size_t i;
 
-	output_title("relay", text(result, "public_key"));
+	output_title("relay", field_text(result, "public_key"));
 	show_ports(result);
 	json_array_foreach (json_object_get(result, "interfaces"), i,
 			    interface) {
 		show_interface(interface);
 	}
 	output_field("running for", "%s",
-		     output_span(span, number(result, "uptime_s")));
+		     output_span(span, field_number(result, "uptime_s")));
 	output_field("build", "%s, ABI %" PRIu64 ", pinned in %s",
-		     text(result, "build"), count(result, "abi"),
-		     text(result, "pin_root"));
+		     field_text(result, "build"), field_count(result, "abi"),
+		     field_text(result, "pin_root"));
 	show_allowed(result);
 	show_totals(result);
 	show_reasons(json_object_get(result, "reasons"));
@@ -192,10 +157,10 @@ static void show_leg(const json_t *leg)
 	bool resolved = json_is_string(json_object_get(leg, "next_hop"));
 
 	output_field("leg", "%" PRIu64 ", %s at %s on %s, %s%s",
-		     count(leg, "leg"), text(leg, "endpoint"),
-		     text(leg, "local"), text(leg, "interface"),
+		     field_count(leg, "leg"), field_text(leg, "endpoint"),
+		     field_text(leg, "local"), field_text(leg, "interface"),
 		     resolved ? "next hop " : "next hop not known",
-		     resolved ? text(leg, "next_hop") : "");
+		     resolved ? field_text(leg, "next_hop") : "");
 }
 
 static void show_peer(const json_t *peer)
@@ -204,19 +169,20 @@ static void show_peer(const json_t *peer)
 	const json_t *leg;
 	size_t i;
 
-	output_title("peer", text(peer, "public_key"));
+	output_title("peer", field_text(peer, "public_key"));
 	output_field("endpoint", "%s",
 		     json_is_string(json_object_get(peer, "endpoint"))
-			     ? text(peer, "endpoint")
+			     ? field_text(peer, "endpoint")
 			     : "(none)");
 	output_field("latest handshake", "%s",
-		     age(since, peer, "handshake_age_s"));
-	output_field("last heard", "%s", age(since, peer, "heard_age_s"));
+		     field_age(since, peer, "handshake_age_s"));
+	output_field("last heard", "%s", field_age(since, peer, "heard_age_s"));
 	output_field("transfer", "%s received, %s sent",
-		     output_bytes(rx, count(peer, "rx_bytes")),
-		     output_bytes(tx, count(peer, "tx_bytes")));
-	if (count(peer, "list_version"))
-		output_field("lists", "%" PRIu64 " keys", count(peer, "lists"));
+		     output_bytes(rx, field_count(peer, "rx_bytes")),
+		     output_bytes(tx, field_count(peer, "tx_bytes")));
+	if (field_count(peer, "list_version"))
+		output_field("lists", "%" PRIu64 " keys",
+			     field_count(peer, "lists"));
 	else
 		output_field("lists", "(none)");
 	json_array_foreach (json_object_get(peer, "legs"), i, leg) {
@@ -248,18 +214,19 @@ void relay_show_sessions(const json_t *result)
 		output_text born, expires, bytes;
 
 		printf("%-10s  %-44s  %-44s  %8s  %8s  %12" PRIu64 "  %11s\n",
-		       text(session, "index"), text(session, "from"),
-		       text(session, "to"),
-		       short_age(born, session, "age_s", "-"),
-		       short_age(expires, session, "expires_s", "-"),
-		       count(session, "packets"),
-		       output_bytes(bytes, count(session, "bytes")));
+		       field_text(session, "index"),
+		       field_text(session, "from"), field_text(session, "to"),
+		       field_short_age(born, session, "age_s", "-"),
+		       field_short_age(expires, session, "expires_s", "-"),
+		       field_count(session, "packets"),
+		       output_bytes(bytes, field_count(session, "bytes")));
 	}
 }
 
 static const char *listing(const json_t *route)
 {
-	bool a = flag(route, "a_lists_b"), b = flag(route, "b_lists_a");
+	bool a = field_flag(route, "a_lists_b"),
+	     b = field_flag(route, "b_lists_a");
 
 	if (a && b)
 		return "<->";
@@ -277,10 +244,10 @@ void relay_show_routes(const json_t *result)
 		printf("%-44s  %-5s  %-44s  %-7s  %s\n", "peer", "lists",
 		       "peer", "allowed", "state");
 	json_array_foreach (routes, i, route) {
-		printf("%-44s  %-5s  %-44s  %-7s  %s\n", text(route, "a"),
-		       listing(route), text(route, "b"),
-		       flag(route, "allowed") ? "yes" : "no",
-		       text(route, "state"));
+		printf("%-44s  %-5s  %-44s  %-7s  %s\n", field_text(route, "a"),
+		       listing(route), field_text(route, "b"),
+		       field_flag(route, "allowed") ? "yes" : "no",
+		       field_text(route, "state"));
 	}
 }
 
@@ -294,9 +261,9 @@ void relay_show_blocks(const json_t *result)
 	json_array_foreach (blocks, i, block) {
 		output_text born, expires;
 
-		printf("%-43s  %8s  %8s\n", text(block, "prefix"),
-		       short_age(born, block, "age_s", "-"),
-		       short_age(expires, block, "expires_s", "never"));
+		printf("%-43s  %8s  %8s\n", field_text(block, "prefix"),
+		       field_short_age(born, block, "age_s", "-"),
+		       field_short_age(expires, block, "expires_s", "never"));
 	}
 }
 
@@ -307,9 +274,9 @@ void relay_show_event(const json_t *event)
 	const char *index = json_string_value(json_object_get(event, "index"));
 
 	printf("%-8s %-20s %s > %s on %s, %s, %" PRIu64 " bytes%s%s\n",
-	       text(event, "verdict"), text(event, "reason"),
-	       text(event, "source"), text(event, "dest"),
-	       text(event, "interface"), text(event, "type"),
-	       count(event, "length"), index ? ", index " : "",
+	       field_text(event, "verdict"), field_text(event, "reason"),
+	       field_text(event, "source"), field_text(event, "dest"),
+	       field_text(event, "interface"), field_text(event, "type"),
+	       field_count(event, "length"), index ? ", index " : "",
 	       index ? index : "");
 }

@@ -172,6 +172,22 @@ int site_save(struct site *site)
 	return CMD_OK;
 }
 
+int site_append(struct site *site, const struct conf_peer *peer)
+{
+	struct text block = {0};
+	struct ini_error error = {0};
+	int err;
+
+	site_add_peer(&block, peer);
+	err = block.failed ? -ENOMEM
+			   : conf_append(&site->conf, block.bytes, block.len,
+					 &error);
+	text_clear(&block);
+	if (err)
+		return cmd_fail("%s: %s", site->path, strerror(-err));
+	return site_save(site);
+}
+
 void site_close(struct site *site)
 {
 	if (site->lock >= 0)
@@ -321,14 +337,6 @@ void site_add_peer(struct text *text, const struct conf_peer *peer)
 }
 
 /* ---- JSON ---- */
-
-json_t *site_json_key(const struct wg_key *key)
-{
-	wg_key_text text;
-
-	wg_key_format(text, key);
-	return json_string(text);
-}
 
 json_t *site_json_addresses(const struct conf_addresses *addresses)
 {

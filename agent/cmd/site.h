@@ -36,6 +36,8 @@ const char *site_path(const struct cmd_context *context);
 int site_open(struct site *site, const struct cmd_context *context,
 	      bool change);
 int site_save(struct site *site);
+/* Adds a [Peer] to the end of the file and saves it. A cmd_exit. */
+int site_append(struct site *site, const struct conf_peer *peer);
 void site_close(struct site *site);
 
 /* Writes a new file; refuses to replace one without `force`. A cmd_exit. */
@@ -57,7 +59,6 @@ void site_add_key(struct text *text, const char *key,
 void site_add_peer(struct text *text, const struct conf_peer *peer);
 
 /* JSON of the pieces, new references. */
-json_t *site_json_key(const struct wg_key *key);
 json_t *site_json_addresses(const struct conf_addresses *addresses);
 json_t *site_json_endpoint(const struct conf_endpoint *endpoint);
 

@@ -11,6 +11,7 @@
 #include "cmd/init.h"
 #include "cmd/life.h"
 #include "cmd/plan.h"
+#include "wg/json.h"
 
 /* ---- init ---- */
 
@@ -214,42 +215,20 @@ static int take_hub(struct conf_peer *hub, const struct site *site,
 	return err ? err : take_prefixes(hub, site);
 }
 
-static int save_hub(struct site *site, const struct conf_peer *hub)
-{
-	struct text block = {0};
-	struct ini_error error;
-	int err;
-
-	site_add_peer(&block, hub);
-	err = block.failed ? -ENOMEM
-			   : conf_append(&site->conf, block.bytes, block.len,
-					 &error);
-	text_clear(&block);
-	if (err)
-		return cmd_fail("%s: %s", site->path, strerror(-err));
-	return site_save(site);
-}
-
 static int report_hub(const struct site *site, const struct conf_peer *hub,
 		      const struct published *published)
 {
-	json_t *document;
-	int err;
-
 	if (!site->context->json) {
 		printf("The hub is in %s%s.\n", site->path,
 		       published ? ", and the relay knows" : "");
 		return CMD_OK;
 	}
-	document =
-		json_pack("{s:o, s:o, s:o, s:o}", "public_key",
-			  site_json_key(&hub->public_key), "endpoint",
-			  site_json_endpoint(&hub->endpoint), "allowed_ips",
-			  site_json_addresses(&hub->allowed_ips), "published",
-			  published ? publish_json(published) : json_null());
-	err = cmd_print_json(document);
-	json_decref(document);
-	return err;
+	return cmd_put_json(json_pack("{s:o, s:o, s:o, s:o}", "public_key",
+				      json_of_key(&hub->public_key), "endpoint",
+				      site_json_endpoint(&hub->endpoint),
+				      "allowed_ips",
+				      site_json_addresses(&hub->allowed_ips),
+				      "published", publish_json(published)));
 }
 
 static int spoke_add_hub(struct cmd_context *context, int argc, char **argv)
@@ -264,7 +243,7 @@ static int spoke_add_hub(struct cmd_context *context, int argc, char **argv)
 	if (!err)
 		err = take_hub(&hub, &site, argv[0]);
 	if (!err)
-		err = save_hub(&site, &hub);
+		err = site_append(&site, &hub);
 	if (!err)
 		err = life_follow(&site, &published, &done);
 	if (!err)
@@ -290,7 +269,7 @@ static const struct cmd_option add_options[] = {
 	{"allowed-ips", 0, "PREFIX[,...]",
 	 "what goes to this hub (the spoke's network)"},
 	{"endpoint", 0, "HOST[:PORT]", "where the hub is met (the relay)"},
-	{"no-sync", 0, NULL, "do not tell the relay"},
+	LIFE_OPTIONS,
 	{NULL},
 };
 
@@ -299,13 +278,7 @@ static const struct cmd commands[] = {
 	 init_options},
 	{"add-hub", "KEY", "add a hub to the file", 1, 1, spoke_add_hub,
 	 add_options},
-	{"sync", "", "tell the relay whom this spoke talks to", 0, 0, life_sync,
-	 NULL},
-	{"start", "", "make the interface and tell the relay", 0, 0, life_start,
-	 life_options},
-	{"stop", "", "take the interface away", 0, 0, life_stop, NULL},
-	{"reload", "", "apply what changed in the file and tell the relay", 0,
-	 0, life_reload, life_options},
+	LIFE_COMMANDS("whom this spoke talks to"),
 	{NULL},
 };
 

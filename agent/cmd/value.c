@@ -7,27 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "cmd/conf.h"
-
-/* Decimal digits and nothing else. */
-static int parse_decimal(unsigned long *number, const char *text,
-			 unsigned long max)
-{
-	char *end;
-
-	if (!isdigit((unsigned char)*text))
-		return -EINVAL;
-	errno = 0;
-	*number = strtoul(text, &end, 10);
-	return *end || errno || *number > max ? -EINVAL : 0;
-}
 
 int conf_parse_prefix(struct wg_allowed_ip *ip, const char *text)
 {
 	struct wg_allowed_ip parsed = {.family = AF_INET};
 	const char *slash = strchr(text, '/');
 	char address[INET6_ADDRSTRLEN];
-	unsigned long prefix, max;
+	uint32_t prefix, max;
 	size_t len = slash ? (size_t)(slash - text) : strlen(text);
 
 	if (len >= sizeof(address))
@@ -38,7 +26,7 @@ int conf_parse_prefix(struct wg_allowed_ip *ip, const char *text)
 		parsed.family = AF_INET6;
 	prefix = max = parsed.family == AF_INET ? 32 : 128;
 	if (inet_pton(parsed.family, address, &parsed.v6) != 1 ||
-	    (slash && parse_decimal(&prefix, slash + 1, max)))
+	    (slash && number_parse(&prefix, slash + 1, 0, max)))
 		return -EINVAL;
 	parsed.prefix = (uint8_t)prefix;
 	*ip = parsed;
@@ -120,10 +108,10 @@ int conf_parse_endpoint(struct conf_endpoint *endpoint, const char *text)
 	struct conf_endpoint parsed = {.port = 0};
 	const char *colon = strrchr(text, ':');
 	bool v6 = *text == '[';
-	unsigned long port;
+	uint32_t port;
 	size_t len;
 
-	if (!colon || parse_decimal(&port, colon + 1, UINT16_MAX) || !port)
+	if (!colon || number_parse(&port, colon + 1, 1, UINT16_MAX))
 		return -EINVAL;
 	if (v6 && (colon - text < 2 || colon[-1] != ']'))
 		return -EINVAL;
@@ -135,27 +123,6 @@ int conf_parse_endpoint(struct conf_endpoint *endpoint, const char *text)
 		return -EINVAL;
 	parsed.port = (uint16_t)port;
 	*endpoint = parsed;
-	return 0;
-}
-
-int conf_parse_ports(uint16_t *first, uint16_t *last, const char *text)
-{
-	const char *dash = strchr(text, '-');
-	unsigned long low, high;
-	char number[8];
-	size_t len = dash ? (size_t)(dash - text) : strlen(text);
-
-	if (len >= sizeof(number))
-		return -EINVAL;
-	memcpy(number, text, len);
-	number[len] = '\0';
-	if (parse_decimal(&low, number, UINT16_MAX) || !low)
-		return -EINVAL;
-	high = low;
-	if (dash && (parse_decimal(&high, dash + 1, UINT16_MAX) || high < low))
-		return -EINVAL;
-	*first = (uint16_t)low;
-	*last = (uint16_t)high;
 	return 0;
 }
 

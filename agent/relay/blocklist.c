@@ -4,9 +4,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/address.h"
+#include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "loader/loader.h"
 
@@ -26,10 +27,7 @@ struct relay_blocklist {
 
 static uint64_t wall_seconds(void)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec;
+	return clock_wall_ns() / CLOCK_SECOND_NS;
 }
 
 static struct entry *find(struct relay_blocklist *blocklist,
@@ -185,6 +183,11 @@ bool relay_blocklist_has(const struct relay_blocklist *blocklist,
 	return !loader_map_lookup(blocklist->trie_fd, &key, &value);
 }
 
+static json_t *prefix_of(const struct entry *entry)
+{
+	return json_of_prefix(entry->key.addr, entry->key.prefixlen);
+}
+
 json_t *relay_blocklist_report(const struct relay_blocklist *blocklist)
 {
 	uint64_t now = wall_seconds();
@@ -193,23 +196,17 @@ json_t *relay_blocklist_report(const struct relay_blocklist *blocklist)
 	for (size_t i = 0; i < blocklist->count; i++) {
 		const struct entry *entry = &blocklist->entries[i];
 		uint64_t since = entry->value.since, until = entry->value.until;
-		address_text prefix;
 
-		address_format_prefix(prefix, entry->key.addr,
-				      entry->key.prefixlen);
 		json_array_append_new(
 			list,
 			json_pack(
-				"{s:s, s:I, s:o}", "prefix", prefix, "age_s",
+				"{s:o, s:I, s:o}", "prefix", prefix_of(entry),
+				"age_s",
 				(json_int_t)(now > since ? now - since : 0),
 				"expires_s",
-				until ? json_integer((
-						json_int_t)(until > now
-								    ? until - now
-								    : 0))
-				      : json_null()));
+				until ? json_of_age(until, now) : json_null()));
 	}
-	return list;
+	return json_pack("{s:o}", "blocks", list);
 }
 
 json_t *relay_blocklist_save(const struct relay_blocklist *blocklist)
@@ -218,15 +215,12 @@ json_t *relay_blocklist_save(const struct relay_blocklist *blocklist)
 
 	for (size_t i = 0; i < blocklist->count; i++) {
 		const struct entry *entry = &blocklist->entries[i];
-		address_text prefix;
 
-		address_format_prefix(prefix, entry->key.addr,
-				      entry->key.prefixlen);
 		json_array_append_new(
 			list,
-			json_pack("{s:s, s:I, s:I}", "prefix", prefix, "since",
-				  (json_int_t)entry->value.since, "until",
-				  (json_int_t)entry->value.until));
+			json_pack("{s:o, s:I, s:I}", "prefix", prefix_of(entry),
+				  "since", (json_int_t)entry->value.since,
+				  "until", (json_int_t)entry->value.until));
 	}
 	return list;
 }
@@ -234,14 +228,14 @@ json_t *relay_blocklist_save(const struct relay_blocklist *blocklist)
 static int parse_saved(struct entry *entry, json_t *item)
 {
 	json_int_t since, until;
-	const char *prefix;
+	json_t *prefix;
 	unsigned int len;
 
 	memset(entry, 0, sizeof(*entry));
-	if (json_unpack(item, "{s:s, s:I, s:I}", "prefix", &prefix, "since",
+	if (json_unpack(item, "{s:o, s:I, s:I}", "prefix", &prefix, "since",
 			&since, "until", &until) ||
 	    since < 0 || until < 0 ||
-	    address_parse_prefix(entry->key.addr, &len, prefix))
+	    json_to_prefix(entry->key.addr, &len, prefix))
 		return -EINVAL;
 	entry->key.prefixlen = len;
 	entry->value.since = (uint64_t)since;

@@ -32,7 +32,7 @@ int relay_blocklist_add(struct relay_blocklist *blocklist,
 int relay_blocklist_remove(struct relay_blocklist *blocklist,
 			   const struct relay_block_key *key);
 
-/* [{"prefix", "age_s", "expires_s" or null}] */
+/* {"blocks": [{"prefix", "age_s", "expires_s" or null}]} */
 json_t *relay_blocklist_report(const struct relay_blocklist *blocklist);
 /* For the state file: [{"prefix", "since", "until"}], seconds since the epoch. */
 json_t *relay_blocklist_save(const struct relay_blocklist *blocklist);

@@ -1,51 +1,22 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* The relay's commands on the control socket (control.txt). */
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/address.h"
+#include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "relay/daemon.h"
 #include "relay/reasons.h"
+#include "wg/json.h"
 
 /* Behind NAT mappings that live for 30 s: RFC 4787 requires two minutes, many
  * routers do not care. */
 #define EXPORT_KEEPALIVE_S 25
 #define BLOCK_SECONDS_MAX (100LL * 366 * 86400)
-
-__attribute__((format(printf, 3, 4))) static int
-fail(int err, char error[CONTROL_ERROR_LEN], const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(error, CONTROL_ERROR_LEN, format, args);
-	va_end(args);
-	return err;
-}
-
-static int answer(json_t *report, json_t **result,
-		  char error[CONTROL_ERROR_LEN])
-{
-	if (!report)
-		return fail(-ENOMEM, error, "out of memory");
-	*result = report;
-	return 0;
-}
-
-/* {name: list} */
-static int answer_list(const char *name, json_t *list, json_t **result,
-		       char error[CONTROL_ERROR_LEN])
-{
-	/* Some reports are the object already. */
-	if (json_is_object(list))
-		return answer(list, result, error);
-	return answer(list ? json_pack("{s:o}", name, list) : NULL, result,
-		      error);
-}
 
 /* ---- status ---- */
 
@@ -92,106 +63,69 @@ static json_t *report_reasons(const struct relay_daemon *daemon)
 	return list;
 }
 
-static int command_status(void *ctx, struct control_client *client,
-			  const json_t *request, json_t **result,
-			  char error[CONTROL_ERROR_LEN])
+static int command_status(void *ctx, struct control_call *call)
 {
 	struct relay_daemon *daemon = ctx;
-	uint64_t now = relay_now_ns();
+	uint64_t now = clock_now_ns();
 	json_t *status = relay_engine_status(daemon->engine, now), *ours;
 	const struct sluice_meta *meta = loader_meta(daemon->loader);
 
-	(void)client;
-	(void)request;
-	ours = json_pack("{s:I, s:s%, s:i, s:s, s:o, s:o}", "uptime_s",
-			 (json_int_t)((now - daemon->started_ns) / 1000000000),
-			 "build", meta->build,
-			 strnlen(meta->build, SLUICE_BUILD_LEN), "abi",
-			 (int)meta->abi, "pin_root", daemon->role->pin_root,
-			 "interfaces", report_interfaces(daemon), "reasons",
-			 report_reasons(daemon));
+	ours = json_pack(
+		"{s:I, s:s%, s:i, s:s, s:o, s:o}", "uptime_s",
+		(json_int_t)((now - daemon->started_ns) / CLOCK_SECOND_NS),
+		"build", meta->build, strnlen(meta->build, SLUICE_BUILD_LEN),
+		"abi", (int)meta->abi, "pin_root", daemon->role->pin_root,
+		"interfaces", report_interfaces(daemon), "reasons",
+		report_reasons(daemon));
 	if (!status || !ours || json_object_update(status, ours)) {
 		json_decref(status);
 		status = NULL;
 	}
 	json_decref(ours);
-	return answer(status, result, error);
+	return control_answer(call, status);
 }
 
 /* ---- the engine's reports ---- */
 
-static int command_peers(void *ctx, struct control_client *client,
-			 const json_t *request, json_t **result,
-			 char error[CONTROL_ERROR_LEN])
+static int command_peers(void *ctx, struct control_call *call)
 {
 	struct relay_daemon *daemon = ctx;
 
-	(void)client;
-	(void)request;
-	return answer_list("peers",
-			   relay_engine_peers(daemon->engine, relay_now_ns()),
-			   result, error);
+	return control_answer(
+		call, relay_engine_peers(daemon->engine, clock_now_ns()));
 }
 
-static int command_sessions(void *ctx, struct control_client *client,
-			    const json_t *request, json_t **result,
-			    char error[CONTROL_ERROR_LEN])
+static int command_sessions(void *ctx, struct control_call *call)
 {
 	struct relay_daemon *daemon = ctx;
 
-	(void)client;
-	(void)request;
-	return answer_list(
-		"sessions",
-		relay_engine_sessions(daemon->engine, relay_now_ns()), result,
-		error);
+	return control_answer(
+		call, relay_engine_sessions(daemon->engine, clock_now_ns()));
 }
 
-static int command_routes(void *ctx, struct control_client *client,
-			  const json_t *request, json_t **result,
-			  char error[CONTROL_ERROR_LEN])
+static int command_routes(void *ctx, struct control_call *call)
 {
 	struct relay_daemon *daemon = ctx;
 
-	(void)client;
-	(void)request;
-	return answer_list("routes",
-			   relay_engine_routes(daemon->engine, relay_now_ns()),
-			   result, error);
+	return control_answer(
+		call, relay_engine_routes(daemon->engine, clock_now_ns()));
 }
 
-static int get_key(struct wg_key *key, const json_t *request, const char *name,
-		   char error[CONTROL_ERROR_LEN])
-{
-	const char *text = json_string_value(json_object_get(request, name));
-
-	if (!text || wg_key_parse(key, text))
-		return fail(-EINVAL, error,
-			    "\"%s\" is a public key, 44 characters of base64",
-			    name);
-	return 0;
-}
-
-static int command_explain(void *ctx, struct control_client *client,
-			   const json_t *request, json_t **result,
-			   char error[CONTROL_ERROR_LEN])
+static int command_explain(void *ctx, struct control_call *call)
 {
 	struct relay_daemon *daemon = ctx;
-	const json_t *has_other = json_object_get(request, "other");
+	const json_t *second = json_object_get(call->request, "other");
+	bool pair = second && !json_is_null(second);
 	struct wg_key peer, other;
-	int err = get_key(&peer, request, "peer", error);
+	int err = control_take_key(&peer, call, "peer");
 
-	(void)client;
-	if (!err && has_other && !json_is_null(has_other))
-		err = get_key(&other, request, "other", error);
-	else
-		has_other = NULL;
+	if (!err && pair)
+		err = control_take_key(&other, call, "other");
 	if (err)
 		return err;
-	return answer(
-		relay_engine_explain(daemon->engine, &peer,
-				     has_other ? &other : NULL, relay_now_ns()),
-		result, error);
+	return control_answer(call, relay_engine_explain(daemon->engine, &peer,
+							 pair ? &other : NULL,
+							 clock_now_ns()));
 }
 
 /* ---- export ---- */
@@ -204,10 +138,9 @@ struct export_list {
 static void add_endpoint(void *ctx, const uint8_t addr[16])
 {
 	struct export_list *export = ctx;
-	address_text text;
 
-	address_format_endpoint(text, addr, export->port);
-	json_array_append_new(export->endpoints, json_string(text));
+	json_array_append_new(export->endpoints,
+			      json_of_endpoint(addr, export->port));
 }
 
 /* What a peer puts into its own configuration; the first endpoint counts. The
@@ -242,9 +175,7 @@ static char *export_text(const struct relay_daemon *daemon,
 	return text;
 }
 
-static int command_export(void *ctx, struct control_client *client,
-			  const json_t *request, json_t **result,
-			  char error[CONTROL_ERROR_LEN])
+static int command_export(void *ctx, struct control_call *call)
 {
 	struct relay_daemon *daemon = ctx;
 	struct export_list export = {
@@ -252,129 +183,108 @@ static int command_export(void *ctx, struct control_client *client,
 		.port = daemon->settings->port_min,
 	};
 	wg_key_text key;
+	json_t *report;
 	char *text;
 
-	(void)client;
-	(void)request;
 	wg_key_format(key, &daemon->public_key);
 	relay_local_each(daemon->local, add_endpoint, &export);
 	text = export_text(daemon, key, export.endpoints);
-	*result = json_pack("{s:s, s:o, s:s}", "public_key", key, "endpoints",
-			    export.endpoints, "text", text ? text : "");
+	report = json_pack("{s:s, s:o, s:s}", "public_key", key, "endpoints",
+			   export.endpoints, "text", text ? text : "");
 	free(text);
-	return *result ? 0 : fail(-ENOMEM, error, "out of memory");
+	return control_answer(call, report);
 }
 
 /* ---- blocking ---- */
 
-static int get_prefix(struct relay_block_key *key, const json_t *request,
-		      char error[CONTROL_ERROR_LEN])
+static int take_prefix(struct relay_block_key *key, struct control_call *call)
 {
-	const char *text =
-		json_string_value(json_object_get(request, "prefix"));
 	static const uint8_t zeros[16];
 	unsigned int len;
+	int err;
 
 	memset(key, 0, sizeof(*key));
-	if (!text || address_parse_prefix(key->addr, &len, text))
-		return fail(
-			-EINVAL, error,
-			"\"prefix\" is an address or a prefix, as 192.0.2.0/24 or "
-			"2001:db8::/32");
+	err = control_take_prefix(key->addr, &len, call, "prefix");
+	if (err)
+		return err;
 	/* IPv4 is mapped to ::ffff:0:0/96. */
 	if (len <= 80 && !memcmp(key->addr, zeros, 16))
-		return fail(-EINVAL, error,
-			    "%.40s would block all of IPv4 too: use 2000::/3",
-			    text);
+		return control_fail(
+			call, -EINVAL,
+			"%.40s would block all of IPv4 too: use 2000::/3",
+			json_string_value(
+				json_object_get(call->request, "prefix")));
 	key->prefixlen = len;
 	return 0;
 }
 
-static int command_block(void *ctx, struct control_client *client,
-			 const json_t *request, json_t **result,
-			 char error[CONTROL_ERROR_LEN])
+static int command_block(void *ctx, struct control_call *call)
 {
 	struct relay_daemon *daemon = ctx;
-	const json_t *seconds = json_object_get(request, "seconds");
-	json_int_t duration = json_integer_value(seconds);
 	struct relay_block_key key;
 	address_text prefix;
-	int err = get_prefix(&key, request, error);
+	uint64_t seconds;
+	int err = take_prefix(&key, call);
 
-	(void)client;
-	(void)result;
+	if (!err)
+		err = control_take_seconds(&seconds, call, "seconds",
+					   BLOCK_SECONDS_MAX);
 	if (err)
 		return err;
-	if (seconds && !json_is_null(seconds) &&
-	    (duration < 1 || duration > BLOCK_SECONDS_MAX))
-		return fail(
-			-EINVAL, error,
-			"\"seconds\" is a positive number, or absent for ever");
-	err = relay_blocklist_add(daemon->blocklist, &key, (uint64_t)duration);
+	err = relay_blocklist_add(daemon->blocklist, &key, seconds);
 	if (err == -ENOSPC)
-		return fail(
-			err, error,
-			"the list is full: unblock something, or block a shorter "
-			"prefix");
+		return control_fail(
+			call, err,
+			"the list is full: unblock something, or block a shorter prefix");
 	if (err)
-		return fail(err, error, "can not block it: %s", strerror(-err));
-	relay_engine_block(daemon->engine, &key, relay_now_ns());
+		return control_fail(call, err, "can not block it: %s",
+				    strerror(-err));
+	relay_engine_block(daemon->engine, &key, clock_now_ns());
 	relay_daemon_turn(daemon);
 	address_format_prefix(prefix, key.addr, key.prefixlen);
 	log_info("%s is blocked", prefix);
 	return 0;
 }
 
-static int command_unblock(void *ctx, struct control_client *client,
-			   const json_t *request, json_t **result,
-			   char error[CONTROL_ERROR_LEN])
+static int command_unblock(void *ctx, struct control_call *call)
 {
 	struct relay_daemon *daemon = ctx;
 	struct relay_block_key key;
 	address_text prefix;
-	int err = get_prefix(&key, request, error);
+	int err = take_prefix(&key, call);
 
-	(void)client;
-	(void)result;
 	if (err)
 		return err;
 	address_format_prefix(prefix, key.addr, key.prefixlen);
 	err = relay_blocklist_remove(daemon->blocklist, &key);
 	if (err == -ENOENT)
-		return fail(err, error,
-			    "%s is not blocked (relay-blocks lists what is)",
-			    prefix);
+		return control_fail(
+			call, err,
+			"%s is not blocked (relay-blocks lists what is)",
+			prefix);
 	if (err)
-		return fail(err, error, "can not unblock %s: %s", prefix,
-			    strerror(-err));
+		return control_fail(call, err, "can not unblock %s: %s", prefix,
+				    strerror(-err));
 	log_info("%s is blocked no longer", prefix);
 	return 0;
 }
 
-static int command_blocks(void *ctx, struct control_client *client,
-			  const json_t *request, json_t **result,
-			  char error[CONTROL_ERROR_LEN])
+static int command_blocks(void *ctx, struct control_call *call)
 {
 	struct relay_daemon *daemon = ctx;
 
-	(void)client;
-	(void)request;
-	return answer_list("blocks", relay_blocklist_report(daemon->blocklist),
-			   result, error);
+	return control_answer(call, relay_blocklist_report(daemon->blocklist));
 }
 
-static int command_monitor(void *ctx, struct control_client *client,
-			   const json_t *request, json_t **result,
-			   char error[CONTROL_ERROR_LEN])
+static int command_monitor(void *ctx, struct control_call *call)
 {
 	struct relay_daemon *daemon = ctx;
-	int err = relay_monitor_watch(daemon->monitor, client);
+	int err = relay_monitor_watch(daemon->monitor, call->client);
 
-	(void)request;
-	(void)result;
 	if (err == -EALREADY)
-		return fail(err, error, "this connection watches already");
-	return err ? fail(err, error, "out of memory") : 0;
+		return control_fail(call, err,
+				    "this connection watches already");
+	return err ? control_fail(call, err, "out of memory") : 0;
 }
 
 static const struct control_command commands[] = {

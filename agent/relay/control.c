@@ -96,7 +96,7 @@ static bool put_in_force(struct relay_engine *engine, struct relay_party *party,
 	}
 	/* Sessions of a previous process wait for a list to confirm them. */
 	if (revoked || engine->now_s < engine->adopted_until_s)
-		relay_judge_begin(engine);
+		relay_judge_party(engine, party);
 	relay_engine_count(engine, RELAY_OUTCOME_list_applied);
 	relay_engine_dirty(engine);
 	return true;

@@ -14,183 +14,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <sodium.h>
 
-#include "base/address.h"
+#include "base/clock.h"
 #include "base/log.h"
-#include "relay/metrics.h"
 
 /* Legs a peer, where there is a range of ports to be on. */
 #define LEGS_PER_PEER 4
-
-static uint64_t clock_ns(clockid_t clock)
-{
-	struct timespec now;
-
-	clock_gettime(clock, &now);
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
-
-uint64_t relay_now_ns(void)
-{
-	return clock_ns(CLOCK_MONOTONIC);
-}
-
-static uint64_t wall_ns(void)
-{
-	return clock_ns(CLOCK_REALTIME);
-}
-
-/* ---- the engine's hands ---- */
-
-static void do_send(void *ctx, const struct wg_path *path, const void *data,
-		    size_t len)
-{
-	struct relay_daemon *daemon = ctx;
-
-	relay_sockets_send(daemon->sockets, path, data, len);
-}
-
-static int do_spill_set(void *ctx, uint32_t index_le,
-			const struct relay_spill *spill)
-{
-	struct relay_daemon *daemon = ctx;
-
-	return loader_map_update(daemon->spill_fd, &index_le, spill);
-}
-
-static int do_spill_clear(void *ctx, uint32_t index_le)
-{
-	struct relay_daemon *daemon = ctx;
-
-	return loader_map_delete(daemon->spill_fd, &index_le);
-}
-
-static int do_known_set(void *ctx, const struct relay_known_key *key,
-			const struct relay_known *value)
-{
-	struct relay_daemon *daemon = ctx;
-
-	return loader_map_update(daemon->known_fd, key, value);
-}
-
-static int do_known_clear(void *ctx, const struct relay_known_key *key)
-{
-	struct relay_daemon *daemon = ctx;
-
-	return loader_map_delete(daemon->known_fd, key);
-}
-
-/* The key after this one is asked for before `take` may clear this one. */
-static void do_spill_each(void *ctx,
-			  void (*take)(void *arg, uint32_t index_le,
-				       const struct relay_spill *spill),
-			  void *arg)
-{
-	struct relay_daemon *daemon = ctx;
-	struct relay_spill spill;
-	uint32_t key, next;
-	int err;
-
-	err = loader_map_next_key(daemon->spill_fd, NULL, &next);
-	while (!err) {
-		key = next;
-		err = loader_map_next_key(daemon->spill_fd, &key, &next);
-		if (!loader_map_lookup(daemon->spill_fd, &key, &spill))
-			take(arg, key, &spill);
-	}
-}
-
-static void do_known_each(void *ctx,
-			  void (*take)(void *arg,
-				       const struct relay_known_key *key),
-			  void *arg)
-{
-	struct relay_daemon *daemon = ctx;
-	struct relay_known_key key, next;
-	int err;
-
-	err = loader_map_next_key(daemon->known_fd, NULL, &next);
-	while (!err) {
-		key = next;
-		err = loader_map_next_key(daemon->known_fd, &key, &next);
-		take(arg, &key);
-	}
-}
-
-static int do_leg_count(void *ctx, uint16_t leg, struct relay_leg_count *count)
-{
-	struct relay_daemon *daemon = ctx;
-	int cpus = loader_cpus(), err;
-	struct relay_leg_count *values, sum = {0};
-	uint32_t key = leg;
-
-	if (cpus < 0)
-		return cpus;
-	values = calloc((size_t)cpus, sizeof(*values));
-	if (!values)
-		return -ENOMEM;
-	err = loader_map_lookup_percpu(daemon->leg_count_fd, &key, values);
-	for (int cpu = 0; cpu < cpus; cpu++) {
-		sum.rx_packets += values[cpu].rx_packets;
-		sum.rx_bytes += values[cpu].rx_bytes;
-		sum.tx_packets += values[cpu].tx_packets;
-		sum.tx_bytes += values[cpu].tx_bytes;
-	}
-	free(values);
-	if (!err)
-		*count = sum;
-	return err;
-}
-
-static int do_leg_count_clear(void *ctx, uint16_t leg)
-{
-	struct relay_daemon *daemon = ctx;
-	uint32_t key = leg;
-
-	return loader_map_update(daemon->leg_count_fd, &key, daemon->zeros);
-}
-
-static void do_resolve(void *ctx, uint16_t leg, const struct wg_path *path)
-{
-	struct relay_daemon *daemon = ctx;
-
-	relay_nexthops_resolve(daemon->nexthops, leg, path);
-}
-
-static void do_forget(void *ctx, uint16_t leg)
-{
-	struct relay_daemon *daemon = ctx;
-
-	relay_nexthops_forget(daemon->nexthops, leg);
-}
-
-static void do_dirty(void *ctx)
-{
-	struct relay_daemon *daemon = ctx;
-
-	/* Taking over old tables is no change of ours. */
-	if (daemon->engine)
-		relay_statefile_dirty(daemon->statefile);
-}
-
-static const struct relay_ops engine_ops = {
-	.send = do_send,
-	.spill_set = do_spill_set,
-	.spill_clear = do_spill_clear,
-	.known_set = do_known_set,
-	.known_clear = do_known_clear,
-	.spill_each = do_spill_each,
-	.known_each = do_known_each,
-	.leg_count = do_leg_count,
-	.leg_count_clear = do_leg_count_clear,
-	.resolve = do_resolve,
-	.forget = do_forget,
-	.dirty = do_dirty,
-	.wall_ns = wall_ns,
-};
 
 /* ---- what the engine hears ---- */
 
@@ -201,7 +32,7 @@ static void on_tick(uv_timer_t *timer)
 
 void relay_daemon_turn(struct relay_daemon *daemon)
 {
-	uint64_t now = relay_now_ns();
+	uint64_t now = clock_now_ns();
 	uint64_t due = relay_engine_tick(daemon->engine, now);
 	uint64_t wait_ms = due > now ? (due - now + 999999) / 1000000 : 0;
 
@@ -223,7 +54,7 @@ static void on_input(void *ctx, const struct wg_path *path, const void *data,
 		relay_engine_blocked(daemon->engine);
 		return;
 	}
-	relay_engine_input(daemon->engine, path, data, len, relay_now_ns());
+	relay_engine_input(daemon->engine, path, data, len, clock_now_ns());
 }
 
 static void on_batch_end(void *ctx)
@@ -257,6 +88,15 @@ static void on_attached(void *ctx, const struct relay_device *devices,
 
 /* ---- saved state ---- */
 
+void relay_daemon_dirty(void *ctx)
+{
+	struct relay_daemon *daemon = ctx;
+
+	/* Taking over old tables is no change of ours. */
+	if (daemon->engine)
+		statefile_dirty(daemon->statefile);
+}
+
 static json_t *make_state(void *ctx)
 {
 	struct relay_daemon *daemon = ctx;
@@ -265,11 +105,6 @@ static json_t *make_state(void *ctx)
 	return engine ? json_pack("{s:o, s:o}", "engine", engine, "blocks",
 				  relay_blocklist_save(daemon->blocklist))
 		      : NULL;
-}
-
-static void on_blocklist_dirty(void *ctx)
-{
-	do_dirty(ctx);
 }
 
 /* Legs that were taken over and blocked meanwhile: one look each, however long
@@ -284,7 +119,7 @@ static void drop_blocked_legs(struct relay_daemon *daemon)
 		    !relay_blocklist_has(daemon->blocklist, legs[i].addr))
 			continue;
 		memcpy(key.addr, legs[i].addr, sizeof(key.addr));
-		relay_engine_block(daemon->engine, &key, relay_now_ns());
+		relay_engine_block(daemon->engine, &key, clock_now_ns());
 	}
 }
 
@@ -296,7 +131,7 @@ static void restore_state(struct relay_daemon *daemon)
 	bool whole = true;
 	json_t *state;
 
-	if (relay_statefile_read(daemon->statefile, &state))
+	if (statefile_read(daemon->statefile, &state))
 		return;
 	/* Of a set that was taken over the trie is newer than the file. */
 	if (!loader_adopted(daemon->loader) &&
@@ -307,103 +142,13 @@ static void restore_state(struct relay_daemon *daemon)
 	}
 	if (relay_engine_restore(daemon->engine,
 				 json_object_get(state, "engine"),
-				 relay_now_ns())) {
+				 clock_now_ns())) {
 		log_warn("%s: the peers could not be restored", path);
 		whole = false;
 	}
 	json_decref(state);
 	if (!whole)
-		relay_statefile_set_aside(daemon->statefile);
-}
-
-/* ---- links, metrics ---- */
-
-static bool has_link(const struct loader_link *links, size_t count,
-		     const char *name)
-{
-	for (size_t i = 0; i < count; i++) {
-		if (!strcmp(links[i].ifname, name))
-			return true;
-	}
-	return false;
-}
-
-int relay_daemon_links(const struct relay_daemon *daemon,
-		       struct loader_link **out, size_t *out_count)
-{
-	const struct relay_settings *settings = daemon->settings;
-	size_t max = 4 * RELAY_INTERFACES_MAX, count;
-	struct loader_link *links =
-		calloc(max + settings->interface_count, sizeof(*links));
-	int got;
-
-	if (!links)
-		return -ENOMEM;
-	got = loader_links(daemon->loader, links, max);
-	if (got < 0) {
-		free(links);
-		return got;
-	}
-	count = (size_t)got < max ? (size_t)got : max;
-	for (size_t i = 0; i < settings->interface_count; i++) {
-		if (!has_link(links, count, settings->interfaces[i]))
-			memcpy(links[count++].ifname, settings->interfaces[i],
-			       IF_NAMESIZE);
-	}
-	*out = links;
-	*out_count = count;
-	return 0;
-}
-
-static char *render_metrics(void *ctx, size_t *len)
-{
-	struct relay_daemon *daemon = ctx;
-	struct sluice_count reasons[SLUICE_REASON_COUNT];
-	char build[SLUICE_BUILD_LEN + 1] = "";
-	struct relay_metrics metrics = {.reasons = reasons,
-					.build = build,
-					.started_at = daemon->started_at};
-	json_t *status = relay_engine_status(daemon->engine, relay_now_ns());
-	struct loader_link *links = NULL;
-	char *text = NULL;
-
-	metrics.status = status;
-	memcpy(build, loader_meta(daemon->loader)->build, SLUICE_BUILD_LEN);
-	metrics.outcome_count =
-		relay_engine_outcomes(daemon->engine, &metrics.outcome_names,
-				      &metrics.outcome_values);
-	if (status && !relay_reasons_read(daemon->reason_fd, reasons) &&
-	    !relay_daemon_links(daemon, &links, &metrics.link_count)) {
-		metrics.links = links;
-		text = relay_metrics_render(&metrics, len);
-	}
-	free(links);
-	json_decref(status);
-	return text;
-}
-
-static const struct http_page pages[] = {
-	{"/metrics", "text/plain; version=0.0.4; charset=utf-8",
-	 render_metrics},
-	{NULL},
-};
-
-static int open_metrics(struct relay_daemon *daemon, const char *listen)
-{
-	uint8_t addr[16];
-	uint16_t port;
-	int err;
-
-	if (!*listen)
-		return 0;
-	err = address_parse_endpoint(addr, &port, listen);
-	if (!err)
-		err = http_server_open(&daemon->http, daemon->role->loop, addr,
-				       port, pages, daemon);
-	if (err)
-		log_error("can not serve metrics on %s: %s", listen,
-			  strerror(-err));
-	return err;
+		statefile_set_aside(daemon->statefile);
 }
 
 /* ---- starting ---- */
@@ -470,7 +215,7 @@ static int open_engine(struct relay_daemon *daemon)
 	if (err)
 		return err;
 	err = relay_engine_new(&daemon->engine, daemon->settings, &tables,
-			       &engine_ops, daemon, relay_now_ns());
+			       &relay_hands, daemon, clock_now_ns());
 	if (err) {
 		log_error("can not start the relay: %s", strerror(-err));
 		return err;
@@ -484,15 +229,14 @@ static int open_hands(struct relay_daemon *daemon)
 {
 	const struct relay_settings *settings = daemon->settings;
 	uv_loop_t *loop = daemon->role->loop;
-	int err =
-		relay_statefile_open(&daemon->statefile, loop,
-				     settings->state_file, make_state, daemon);
+	int err = statefile_open(&daemon->statefile, loop, "relay",
+				 settings->state_file, make_state, daemon);
 
 	if (!err)
 		err = relay_blocklist_open(
 			&daemon->blocklist, loop,
 			loader_map_fd(daemon->loader, "relay_block"),
-			on_blocklist_dirty, daemon);
+			relay_daemon_dirty, daemon);
 	if (!err)
 		err = relay_blocklist_adopt(daemon->blocklist);
 	if (!err)
@@ -528,7 +272,7 @@ static int open_all(struct relay_daemon *daemon)
 	drop_blocked_legs(daemon);
 	err = relay_monitor_open(&daemon->monitor, daemon);
 	if (!err)
-		err = open_metrics(daemon, settings->metrics_listen);
+		err = relay_scrape_open(daemon, settings->metrics_listen);
 	if (!err)
 		err = relay_commands_add(daemon, daemon->role->control);
 	if (!err)
@@ -566,8 +310,8 @@ static void stop(void *state)
 	/* Timestamps and addresses of the last minutes are not worth a save of
 	 * their own, but the last one shall have them. */
 	if (daemon->running)
-		relay_statefile_dirty(daemon->statefile);
-	relay_statefile_close(daemon->statefile);
+		statefile_dirty(daemon->statefile);
+	statefile_close(daemon->statefile);
 	relay_attach_close(daemon->attach);
 	relay_sockets_close(daemon->sockets);
 	relay_engine_free(daemon->engine);
@@ -616,8 +360,8 @@ static int start(void **out, void *settings, const struct role_context *context)
 	}
 	daemon->role = context;
 	daemon->settings = settings;
-	daemon->started_ns = relay_now_ns();
-	daemon->started_at = wall_ns() / 1000000000;
+	daemon->started_ns = clock_now_ns();
+	daemon->started_at = clock_wall_ns() / CLOCK_SECOND_NS;
 	uv_timer_init(context->loop, &daemon->tick);
 	daemon->tick.data = daemon;
 	log_set_level(daemon->settings->log_level);
@@ -646,7 +390,7 @@ static int reload_metrics(struct relay_daemon *daemon,
 		return 0;
 	http_server_close(daemon->http);
 	daemon->http = NULL;
-	return open_metrics(daemon, settings->metrics_listen);
+	return relay_scrape_open(daemon, settings->metrics_listen);
 }
 
 /*
@@ -657,7 +401,7 @@ static int reload(void *state, void *new_settings)
 {
 	struct relay_daemon *daemon = state;
 	struct relay_settings *settings = new_settings;
-	int err = relay_engine_reload(daemon->engine, settings, relay_now_ns()),
+	int err = relay_engine_reload(daemon->engine, settings, clock_now_ns()),
 	    failed;
 
 	if (err) {
@@ -667,7 +411,7 @@ static int reload(void *state, void *new_settings)
 	log_set_level(settings->log_level);
 	err = reload_metrics(daemon, settings);
 	failed = relay_attach_apply(daemon->attach, settings);
-	relay_statefile_set_path(daemon->statefile, settings->state_file);
+	statefile_set_path(daemon->statefile, settings->state_file);
 	free_settings(daemon->settings);
 	daemon->settings = settings;
 	relay_daemon_turn(daemon);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * The relay role inside sluiced: the engine and everything that acts for it.
- * daemon.c puts the parts together, commands.c and monitor.c answer on the
- * control socket.
+ * daemon.c puts the parts together, hands.c acts for the engine, commands.c and
+ * monitor.c answer on the control socket, scrape.c answers Prometheus.
  */
 #ifndef SLUICE_RELAY_DAEMON_H
 #define SLUICE_RELAY_DAEMON_H
@@ -11,6 +11,7 @@
 
 #include "base/http.h"
 #include "base/role.h"
+#include "base/statefile.h"
 #include "loader/loader.h"
 #include "relay/attach.h"
 #include "relay/blocklist.h"
@@ -18,7 +19,6 @@
 #include "relay/local.h"
 #include "relay/nexthop.h"
 #include "relay/socket.h"
-#include "relay/statefile.h"
 
 struct relay_monitor;
 
@@ -38,7 +38,7 @@ struct relay_daemon {
 	struct relay_attach *attach;
 	struct relay_blocklist *blocklist;
 	struct relay_monitor *monitor;
-	struct relay_statefile *statefile;
+	struct statefile *statefile;
 	struct http_server *http;
 	uv_timer_t tick; /* when the engine is due */
 	bool running; /* started, so that its state is worth a save */
@@ -47,11 +47,17 @@ struct relay_daemon {
 		started_at; /* monotonic; seconds since the epoch */
 };
 
-uint64_t relay_now_ns(void); /* CLOCK_MONOTONIC */
-
 /* Lets the engine do what is due, and sets the clock for the next time. */
 void relay_daemon_turn(struct relay_daemon *daemon);
 
+/* Something worth saving changed. */
+void relay_daemon_dirty(void *daemon);
+
+/* hands.c: what the engine acts with; its ctx is the daemon. */
+extern const struct relay_ops relay_hands;
+
+/* scrape.c: serves metrics, unless `listen` is "". Logs why it can not. */
+int relay_scrape_open(struct relay_daemon *daemon, const char *listen);
 /* Links of the set, and the configured interfaces that have none. malloc'd. */
 int relay_daemon_links(const struct relay_daemon *daemon,
 		       struct loader_link **links, size_t *count);

@@ -164,7 +164,7 @@ int relay_engine_new(struct relay_engine **out,
 	engine->ops = *ops;
 	engine->ctx = ctx;
 	engine->epoch_ns = now_ns;
-	engine->judge_at = RELAY_NOWHERE;
+	engine->judge.at = RELAY_NOWHERE;
 	relay_list_init(&engine->wakes);
 	relay_engine_set_time(engine, now_ns);
 	engine->swept_s = engine->now_s;
@@ -188,7 +188,8 @@ void relay_engine_free(struct relay_engine *engine)
 {
 	if (!engine)
 		return;
-	/* The tunnel first: it gives its indices back to the table. */
+	/* Its indices stay in the table; the next process withdraws them, since
+	 * their keys go here (relay_table_adopt). */
 	if (engine->tunnel)
 		wg_tunnel_free(engine->tunnel);
 	relay_wake_clear(engine);
@@ -261,8 +262,8 @@ void relay_engine_next_hop(struct relay_engine *engine, uint16_t leg,
 static void note_unanswered(struct relay_engine *engine,
 			    const struct relay_pending *pending)
 {
-	struct relay_party *target =
-		relay_leg_party(&engine->legs, pending->to);
+	const struct relay_party *target = relay_leg_party_in(
+		&engine->legs, pending->to, pending->to_life);
 	struct relay_edge *edge =
 		target ? relay_edge_find(&engine->roster, pending->sender,
 					 target)
@@ -308,22 +309,23 @@ static void each_second(struct relay_engine *engine)
 	relay_legs_reap(&engine->legs);
 }
 
+static uint64_t earlier(uint64_t a_ns, uint64_t b_ns)
+{
+	return a_ns < b_ns ? a_ns : b_ns;
+}
+
 uint64_t relay_engine_tick(struct relay_engine *engine, uint64_t now_ns)
 {
-	uint64_t next_ns, due_ns, wake_ns;
+	uint64_t next_ns;
 
 	relay_engine_set_time(engine, now_ns);
-	due_ns = wg_tunnel_tick(engine->tunnel, now_ns);
+	next_ns = wg_tunnel_tick(engine->tunnel, now_ns);
 	relay_purge(engine, false);
-	relay_judge_step(engine);
-	wake_ns = relay_wake_step(engine);
+	next_ns = earlier(next_ns, relay_judge_step(engine));
+	next_ns = earlier(next_ns, relay_wake_step(engine));
 	each_second(engine);
-	next_ns = engine->epoch_ns + engine->now_s * RELAY_SECOND_NS;
-	if (wake_ns < next_ns)
-		next_ns = wake_ns;
-	if (engine->judge_at != RELAY_NOWHERE && next_ns > now_ns + 1000000)
-		next_ns = now_ns + 1000000;
-	return due_ns < next_ns ? due_ns : next_ns;
+	return earlier(next_ns,
+		       engine->epoch_ns + engine->now_s * RELAY_SECOND_NS);
 }
 
 /* ---- changes from outside ---- */
@@ -400,7 +402,7 @@ int relay_engine_reload(struct relay_engine *engine,
 	set_flag(engine->map.config, RELAY_WGX_COMPAT, fresh.wgx_compat);
 	judge_parties(engine);
 	relay_purge(engine, true);
-	relay_judge_begin(engine);
+	relay_judge_all(engine);
 	relay_engine_dirty(engine);
 	return 0;
 }

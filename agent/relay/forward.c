@@ -183,11 +183,9 @@ static void initiation(struct relay_engine *engine, const struct wg_path *path,
 static bool same_legs(const struct relay_engine *engine,
 		      const struct relay_pending *pending)
 {
-	return relay_leg_live(&engine->legs, pending->from) &&
-	       relay_leg_live(&engine->legs, pending->to) &&
-	       relay_leg_life(&engine->legs, pending->from) ==
-		       pending->from_life &&
-	       relay_leg_life(&engine->legs, pending->to) == pending->to_life;
+	return relay_leg_party_in(&engine->legs, pending->from,
+				  pending->from_life) &&
+	       relay_leg_party_in(&engine->legs, pending->to, pending->to_life);
 }
 
 /* A leaky count: a session's life empties a full one. */

@@ -7,7 +7,9 @@
  *    a slot and runs in one go, at most once a second unless somebody was
  *    blocked or banned;
  *  - the judge withdraws sessions of pairs that may not talk any more. It looks
- *    pairs up, so it goes in slices, and starts over when lists change again.
+ *    pairs up, those of the legs whose peers' lists have changed, so it goes in
+ *    slices. What changes meanwhile waits for the next round, and rounds keep a
+ *    distance: however many lists come, they cost no more.
  *
  * A session taken over from a previous process is innocent until a list says
  * that its pair may talk: the lists may still be on their way.
@@ -57,7 +59,8 @@ static struct relay_edge *consent(const struct relay_engine *engine,
 	return edge && relay_edge_open(&engine->roster, edge) ? edge : NULL;
 }
 
-static void judge(struct relay_engine *engine, size_t at, bool confirm_only)
+static void judge_slot(struct relay_engine *engine, size_t at,
+		       bool confirm_only)
 {
 	struct relay_table *table = &engine->table;
 	struct relay_slot slot = relay_table_slot(table, at);
@@ -77,29 +80,73 @@ static void judge(struct relay_engine *engine, size_t at, bool confirm_only)
 		relay_edge_shook(edge, engine->now_s - age_s);
 }
 
-void relay_judge_begin(struct relay_engine *engine)
+/* ---- rounds ---- */
+
+void relay_judge_party(struct relay_engine *engine,
+		       const struct relay_party *party)
 {
-	if (engine->judge_at != RELAY_NOWHERE)
-		engine->judge_again = true;
-	else
-		engine->judge_at = 0;
+	struct relay_judge *judge = &engine->judge;
+
+	for (uint16_t leg = party->first_leg; leg;
+	     leg = relay_leg_next(&engine->legs, leg)) {
+		judge->next[leg / 8] |= 1U << leg % 8;
+		judge->due = true;
+	}
 }
 
-void relay_judge_step(struct relay_engine *engine)
+void relay_judge_all(struct relay_engine *engine)
 {
-	size_t at = engine->judge_at, end;
+	struct relay_judge *judge = &engine->judge;
 
-	if (at == RELAY_NOWHERE)
+	memset(judge->next, 0xff, sizeof(judge->next));
+	judge->due = true;
+}
+
+static void begin(struct relay_engine *engine)
+{
+	struct relay_judge *judge = &engine->judge;
+
+	if (!judge->due || engine->now_ns < judge->rest_ns)
 		return;
-	end = at + RELAY_JUDGE_SLICE;
-	for (at = relay_table_next(&engine->table, at); at < end;
-	     at = relay_table_next(&engine->table, at + 1))
-		judge(engine, at, false);
-	engine->judge_at = at;
-	if (at == RELAY_NOWHERE && engine->judge_again) {
-		engine->judge_again = false;
-		engine->judge_at = 0;
+	memcpy(judge->legs, judge->next, sizeof(judge->legs));
+	memset(judge->next, 0, sizeof(judge->next));
+	judge->due = false;
+	judge->rest_ns = engine->now_ns + RELAY_JUDGE_INTERVAL_NS;
+	judge->at = 0;
+}
+
+static bool concerned(const struct relay_judge *judge, uint16_t leg)
+{
+	return judge->legs[leg / 8] >> leg % 8 & 1;
+}
+
+static void judge_slice(struct relay_engine *engine)
+{
+	const struct relay_table *table = &engine->table;
+	struct relay_judge *judge = &engine->judge;
+	size_t at = judge->at, end = at + RELAY_JUDGE_SLICE;
+
+	for (at = relay_table_next(table, at); at < end;
+	     at = relay_table_next(table, at + 1)) {
+		struct relay_slot slot = relay_table_slot(table, at);
+
+		if (concerned(judge, slot.from) || concerned(judge, slot.to))
+			judge_slot(engine, at, false);
 	}
+	judge->at = at;
+}
+
+uint64_t relay_judge_step(struct relay_engine *engine)
+{
+	const struct relay_judge *judge = &engine->judge;
+
+	if (judge->at == RELAY_NOWHERE)
+		begin(engine);
+	if (judge->at != RELAY_NOWHERE)
+		judge_slice(engine);
+	if (judge->at != RELAY_NOWHERE)
+		return engine->now_ns + RELAY_JUDGE_REST_NS;
+	return judge->due ? judge->rest_ns : UINT64_MAX;
 }
 
 /* After the saved lists are back: what they confirm is subject to them. */
@@ -109,5 +156,5 @@ void relay_judge_confirm(struct relay_engine *engine)
 
 	for (at = relay_table_next(&engine->table, 0); at != RELAY_NOWHERE;
 	     at = relay_table_next(&engine->table, at + 1))
-		judge(engine, at, true);
+		judge_slot(engine, at, true);
 }

@@ -2,8 +2,8 @@
 /*
  * Legs: a peer as it is seen on one of the relay's ports. What the kernel
  * program reads of a leg (address, own address and port, next hop) lives in
- * the mapped relay_leg and nowhere else; here is what finds a leg: by the
- * source and port of a datagram, by an address alone, by its peer.
+ * the mapped relay_leg and nowhere else; here is what finds a leg: by its peer,
+ * by the source and port of a datagram, by an address alone (source.c).
  *
  * A leg's number is given out again only when no session names it any more:
  * relay_leg_drop leaves a leg with sessions in between, unusable for the kernel
@@ -12,8 +12,8 @@
 #ifndef SLUICE_RELAY_LEG_H
 #define SLUICE_RELAY_LEG_H
 
+#include "base/slab.h"
 #include "relay/hash.h"
-#include "relay/slab.h"
 #include "relay/table.h"
 
 struct relay_party;
@@ -56,7 +56,7 @@ struct relay_legs {
 	uint32_t source_mask;
 	unsigned char secret[crypto_shorthash_KEYBYTES];
 	struct relay_hash places;
-	struct relay_slab place_slab;
+	struct slab place_slab;
 	uint16_t free; /* given back */
 	uint32_t fresh; /* from here on never used */
 	uint32_t live, going;
@@ -114,10 +114,13 @@ void relay_leg_set_next_hop(struct relay_legs *legs, uint16_t leg,
 			    const struct relay_next_hop *hop);
 
 bool relay_leg_live(const struct relay_legs *legs, uint16_t leg);
-/* Tells a leg from another one that got its number later. */
-uint16_t relay_leg_life(const struct relay_legs *legs, uint16_t leg);
 struct relay_party *relay_leg_party(const struct relay_legs *legs,
 				    uint16_t leg);
+/* Tells a leg from another one that got its number later. */
+uint16_t relay_leg_life(const struct relay_legs *legs, uint16_t leg);
+/* The party of the leg in that life, NULL if that has ended. */
+struct relay_party *relay_leg_party_in(const struct relay_legs *legs,
+				       uint16_t leg, uint16_t life);
 void relay_leg_path(const struct relay_legs *legs, uint16_t leg,
 		    struct wg_path *path);
 /* The next leg of the same peer; start with party->first_leg. */

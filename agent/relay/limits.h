@@ -108,8 +108,11 @@
 #define RELAY_ASK_SOONER_NS 25000000ULL
 #define RELAY_ASK_LIFE 10
 
-/* Positions of the session table that one tick may judge anew. */
+/* Positions of the session table that one tick may judge anew, the rest between
+ * two such ticks, and from one round to the next. */
 #define RELAY_JUDGE_SLICE 65536
+#define RELAY_JUDGE_REST_NS 1000000ULL
+#define RELAY_JUDGE_INTERVAL_NS 100000000ULL
 
 /* Handshakes and stray data a second from one source, and at once. */
 #define RELAY_LIMIT_STRANGER_RATE 20

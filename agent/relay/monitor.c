@@ -4,16 +4,16 @@
  * RELAY_MONITOR is set, and it is set only while somebody watches.
  */
 #include <arpa/inet.h>
-#include <endian.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/address.h"
+#include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "relay/daemon.h"
 #include "relay/reasons.h"
+#include "wg/json.h"
 
 struct watcher {
 	struct control_client *client;
@@ -46,37 +46,31 @@ static const char *type_name(uint8_t type)
 						       : "unknown";
 }
 
+/* An initiation has no receiver. */
 static json_t *index_of(const struct relay_event *event)
 {
-	char text[16];
-
-	/* An initiation has no receiver. */
 	if (event->type < WG_RESPONSE || event->type > WG_DATA)
 		return json_null();
-	snprintf(text, sizeof(text), "0x%08x", le32toh(event->index));
-	return json_string(text);
+	return json_of_index(event->index);
 }
 
 static json_t *describe(const struct relay_event *event)
 {
 	const struct relay_reason_text *reason;
-	address_text source, dest;
-	uint64_t now = relay_now_ns();
+	uint64_t now = clock_now_ns();
 	char name[IF_NAMESIZE] = "?";
 
 	if (event->reason >= SLUICE_REASON_COUNT)
 		return NULL;
 	reason = &relay_reason_texts[event->reason];
-	address_format_endpoint(source, event->source,
-				ntohs(event->source_port));
-	address_format_endpoint(dest, event->dest, ntohs(event->dest_port));
 	if_indextoname(event->ifindex, name);
 	return json_pack(
-		"{s:{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:f}}", "event",
+		"{s:{s:s, s:s, s:o, s:o, s:s, s:s, s:i, s:o, s:f}}", "event",
 		"reason", reason->name, "verdict", reason->verdict, "source",
-		source, "dest", dest, "interface", name, "type",
-		type_name(event->type), "length", (int)event->length, "index",
-		index_of(event), "age_s",
+		json_of_endpoint(event->source, ntohs(event->source_port)),
+		"dest", json_of_endpoint(event->dest, ntohs(event->dest_port)),
+		"interface", name, "type", type_name(event->type), "length",
+		(int)event->length, "index", index_of(event), "age_s",
 		now > event->at_ns ? (double)(now - event->at_ns) / 1e9 : 0.0);
 }
 

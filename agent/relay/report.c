@@ -1,40 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /* Reports as control.txt has them. The daemon adds what only it knows. */
-#include <endian.h>
-#include <net/if.h>
-#include <stdio.h>
-#include <string.h>
-
-#include "base/address.h"
+#include "base/json.h"
 #include "relay/state.h"
-
-static json_t *key_json(const struct wg_key *key)
-{
-	wg_key_text text;
-
-	wg_key_format(text, key);
-	return json_string(text);
-}
-
-static json_t *endpoint_json(const uint8_t addr[16], uint16_t port)
-{
-	address_text text;
-
-	address_format_endpoint(text, addr, port);
-	return json_string(text);
-}
+#include "wg/json.h"
 
 static uint32_t second_of(const struct relay_engine *engine, uint64_t at_ns)
 {
 	if (at_ns < engine->epoch_ns)
 		return 1;
 	return (at_ns - engine->epoch_ns) / RELAY_SECOND_NS + 1;
-}
-
-static json_t *age_json(uint32_t now_s, uint32_t at_s)
-{
-	return at_s ? json_integer(now_s > at_s ? now_s - at_s : 0)
-		    : json_null();
 }
 
 /* ---- status ---- */
@@ -88,7 +62,7 @@ json_t *relay_engine_status(const struct relay_engine *engine, uint64_t now_ns)
 	status = json_pack(
 		"{s:o, s:[i, i], s:I, s:o, s:b, s:{s:I, s:I, s:I, s:I},"
 		" s:{s:I, s:I, s:I, s:I}, s:o}",
-		"public_key", key_json(wg_tunnel_public_key(engine->tunnel)),
+		"public_key", json_of_key(wg_tunnel_public_key(engine->tunnel)),
 		"ports", settings->port_min, settings->port_max, "uptime_s",
 		(json_int_t)((now_ns - engine->epoch_ns) / RELAY_SECOND_NS),
 		"allowed", allowed_json(settings), "require_mutual",
@@ -111,23 +85,8 @@ json_t *relay_engine_status(const struct relay_engine *engine, uint64_t now_ns)
 
 static json_t *next_hop_json(const struct relay_leg *leg)
 {
-	char text[18];
-
-	if (!(leg->flags & RELAY_LEG_RESOLVED))
-		return json_null();
-	snprintf(text, sizeof(text), "%02x:%02x:%02x:%02x:%02x:%02x",
-		 leg->dmac[0], leg->dmac[1], leg->dmac[2], leg->dmac[3],
-		 leg->dmac[4], leg->dmac[5]);
-	return json_string(text);
-}
-
-static json_t *interface_json(uint32_t ifindex)
-{
-	char name[IF_NAMESIZE];
-
-	if (!ifindex || !if_indextoname(ifindex, name))
-		return json_null();
-	return json_string(name);
+	return leg->flags & RELAY_LEG_RESOLVED ? json_of_mac(leg->dmac)
+					       : json_null();
 }
 
 static json_t *leg_json(const struct relay_engine *engine, uint16_t leg)
@@ -137,10 +96,10 @@ static json_t *leg_json(const struct relay_engine *engine, uint16_t leg)
 
 	relay_leg_path(&engine->legs, leg, &path);
 	return json_pack("{s:i, s:o, s:o, s:o, s:o}", "leg", leg, "endpoint",
-			 endpoint_json(path.remote, path.remote_port), "local",
-			 endpoint_json(path.local, path.local_port),
-			 "interface", interface_json(at->ifindex), "next_hop",
-			 next_hop_json(at));
+			 json_of_endpoint(path.remote, path.remote_port),
+			 "local", json_of_endpoint(path.local, path.local_port),
+			 "interface", json_of_interface(at->ifindex),
+			 "next_hop", next_hop_json(at));
 }
 
 static json_t *legs_json(const struct relay_engine *engine,
@@ -182,7 +141,7 @@ static json_t *party_endpoint_json(const struct relay_engine *engine,
 	if (!best)
 		return json_null();
 	relay_leg_path(&engine->legs, best, &path);
-	return endpoint_json(path.remote, path.remote_port);
+	return json_of_endpoint(path.remote, path.remote_port);
 }
 
 static json_t *peer_json(const struct relay_engine *engine,
@@ -195,16 +154,17 @@ static json_t *peer_json(const struct relay_engine *engine,
 		wg_peer_stats(party->wg, &stats);
 	return json_pack(
 		"{s:o, s:o, s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:o}",
-		"public_key", key_json(&party->key), "endpoint",
+		"public_key", json_of_key(&party->key), "endpoint",
 		party_endpoint_json(engine, party), "handshake_age_s",
-		age_json(now_s,
-			 stats.handshake_at_ns
-				 ? second_of(engine, stats.handshake_at_ns)
-				 : 0),
+		json_of_age(now_s,
+			    stats.handshake_at_ns
+				    ? second_of(engine, stats.handshake_at_ns)
+				    : 0),
 		"heard_age_s",
-		age_json(now_s, stats.heard_at_ns
-					? second_of(engine, stats.heard_at_ns)
-					: 0),
+		json_of_age(now_s,
+			    stats.heard_at_ns
+				    ? second_of(engine, stats.heard_at_ns)
+				    : 0),
 		"rx_packets", (json_int_t)count.rx_packets, "rx_bytes",
 		(json_int_t)count.rx_bytes, "tx_packets",
 		(json_int_t)count.tx_packets, "tx_bytes",
@@ -237,7 +197,7 @@ static json_t *leg_key_json(const struct relay_engine *engine, uint16_t leg)
 {
 	const struct relay_party *party = relay_leg_party(&engine->legs, leg);
 
-	return party ? key_json(&party->key) : json_null();
+	return party ? json_of_key(&party->key) : json_null();
 }
 
 static json_t *session_json(const struct relay_engine *engine, size_t at,
@@ -247,11 +207,10 @@ static json_t *session_json(const struct relay_engine *engine, size_t at,
 	struct sluice_count count = relay_table_count(table, at);
 	struct relay_slot slot = relay_table_slot(table, at);
 	uint32_t age_s = relay_table_age(table, at, now_s);
-	char index[11];
 
-	snprintf(index, sizeof(index), "0x%08x", le32toh(slot.index));
-	return json_pack("{s:s, s:o, s:o, s:o, s:i, s:I, s:I, s:b}", "index",
-			 index, "from", leg_key_json(engine, slot.from), "to",
+	return json_pack("{s:o, s:o, s:o, s:o, s:i, s:I, s:I, s:b}", "index",
+			 json_of_index(slot.index), "from",
+			 leg_key_json(engine, slot.from), "to",
 			 leg_key_json(engine, slot.to), "age_s",
 			 relay_table_adopted(table, at) ? json_null()
 							: json_integer(age_s),
@@ -306,8 +265,8 @@ static json_t *route_json(const struct relay_engine *engine,
 	const struct relay_side *a = &edge->side[0], *b = &edge->side[1];
 
 	return json_pack("{s:o, s:o, s:b, s:b, s:b, s:s}", "a",
-			 key_json(&a->party->key), "b",
-			 key_json(&b->party->key), "a_lists_b", a->lists,
+			 json_of_key(&a->party->key), "b",
+			 json_of_key(&b->party->key), "a_lists_b", a->lists,
 			 "b_lists_a", b->lists, "allowed",
 			 relay_edge_open(&engine->roster, edge), "state",
 			 edge_state(engine, edge, now_s));

@@ -12,8 +12,8 @@ int relay_roster_init(struct relay_roster *roster, const struct wg_key *own,
 {
 	memset(roster, 0, sizeof(*roster));
 	relay_list_init(&roster->all);
-	relay_slab_init(&roster->party_slab, sizeof(struct relay_party));
-	relay_slab_init(&roster->edge_slab, sizeof(struct relay_edge));
+	slab_init(&roster->party_slab, sizeof(struct relay_party));
+	slab_init(&roster->edge_slab, sizeof(struct relay_edge));
 	roster->own = *own;
 	roster->mutual = settings->require_mutual;
 	roster->party_max = (size_t)settings->max_peers * RELAY_PARTIES_FACTOR;
@@ -94,7 +94,7 @@ static void party_free(struct relay_roster *roster, struct relay_party *party)
 	roster->party_count--;
 	free_affairs(party->affairs);
 	free(party->past);
-	relay_slab_put(&roster->party_slab, party);
+	slab_put(&roster->party_slab, party);
 }
 
 /* Parties made or heard of long ago come first in `all`. */
@@ -119,7 +119,7 @@ static struct relay_party *party_new(struct relay_roster *roster,
 				     const struct wg_key *key,
 				     const struct relay_settings *settings)
 {
-	struct relay_party *party = relay_slab_get(&roster->party_slab);
+	struct relay_party *party = slab_get(&roster->party_slab);
 
 	if (!party)
 		return NULL;
@@ -276,7 +276,7 @@ static void side_init(struct relay_edge *edge, uint8_t number,
 static struct relay_edge *edge_new(struct relay_roster *roster,
 				   struct relay_party *a, struct relay_party *b)
 {
-	struct relay_edge *edge = relay_slab_get(&roster->edge_slab);
+	struct relay_edge *edge = slab_get(&roster->edge_slab);
 
 	if (!edge)
 		return NULL;
@@ -301,7 +301,7 @@ static void edge_free(struct relay_roster *roster, struct relay_edge *edge,
 		if (party != keep)
 			relay_party_release(roster, party);
 	}
-	relay_slab_put(&roster->edge_slab, edge);
+	slab_put(&roster->edge_slab, edge);
 }
 
 /* ---- lists ---- */
@@ -393,7 +393,9 @@ static struct share share_of(const struct relay_roster *roster,
 	return share;
 }
 
-/* Marks the edge to one key, making what is missing. */
+/* Marks the edge to one key, making what is missing. Keys that are not allowed
+ * are no exception: a spoke is often listed before AllowedPublicKeys has it, and
+ * nobody sends his list again when that changes. */
 static int mark_key(struct relay_roster *roster, struct relay_party *party,
 		    const struct wg_key *key,
 		    const struct relay_settings *settings,
@@ -490,6 +492,6 @@ void relay_roster_clear(struct relay_roster *roster)
 	}
 	relay_hash_clear(&roster->parties);
 	relay_hash_clear(&roster->edges);
-	relay_slab_clear(&roster->party_slab);
-	relay_slab_clear(&roster->edge_slab);
+	slab_clear(&roster->party_slab);
+	slab_clear(&roster->edge_slab);
 }

@@ -16,11 +16,11 @@
 #ifndef SLUICE_RELAY_ROSTER_H
 #define SLUICE_RELAY_ROSTER_H
 
+#include "base/slab.h"
 #include "relay/hash.h"
 #include "relay/list.h"
 #include "relay/outcome.h"
 #include "relay/settings.h"
-#include "relay/slab.h"
 #include "wg/mac.h"
 #include "wg/tunnel.h"
 
@@ -108,7 +108,7 @@ struct relay_edge {
 
 struct relay_roster {
 	struct relay_hash parties, edges;
-	struct relay_slab party_slab, edge_slab;
+	struct slab party_slab, edge_slab;
 	struct relay_list all; /* parties */
 	size_t party_count, edge_count;
 	size_t party_max, edge_max;

@@ -12,29 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/address.h"
+#include "base/json.h"
 #include "relay/protocol.h"
 #include "relay/state.h"
+#include "wg/json.h"
 
 #define FORMAT "sluice-relay-state"
 #define FORMAT_VERSION 1
 #define STAMP_TEXT_LEN (2 * WG_TIMESTAMP_LEN + 1)
-
-static json_t *key_json(const struct wg_key *key)
-{
-	wg_key_text text;
-
-	wg_key_format(text, key);
-	return json_string(text);
-}
-
-static json_t *endpoint_json(const uint8_t addr[16], uint16_t port)
-{
-	address_text text;
-
-	address_format_endpoint(text, addr, port);
-	return json_string(text);
-}
 
 /* ---- save ---- */
 
@@ -50,10 +35,11 @@ static json_t *save_paths(const struct relay_engine *engine,
 		relay_leg_path(&engine->legs, leg, &path);
 		json_array_append_new(
 			paths,
-			json_pack("{s:o, s:o}", "remote",
-				  endpoint_json(path.remote, path.remote_port),
-				  "local",
-				  endpoint_json(path.local, path.local_port)));
+			json_pack(
+				"{s:o, s:o}", "remote",
+				json_of_endpoint(path.remote, path.remote_port),
+				"local",
+				json_of_endpoint(path.local, path.local_port)));
 	}
 	return paths;
 }
@@ -68,7 +54,8 @@ static void save_listed(json_t *list, const struct relay_list *order)
 		if (side->lists)
 			json_array_append_new(
 				list,
-				key_json(&relay_side_other(side)->party->key));
+				json_of_key(
+					&relay_side_other(side)->party->key));
 	}
 }
 
@@ -102,10 +89,10 @@ static json_t *save_party(const struct relay_engine *engine,
 			  const struct relay_party *party)
 {
 	return json_pack("{s:o, s:o, s:o, s:I, s:o}", "public_key",
-			 key_json(&party->key), "timestamp", save_stamp(party),
-			 "paths", save_paths(engine, party), "list_version",
-			 (json_int_t)party->list_version, "list",
-			 save_list(party));
+			 json_of_key(&party->key), "timestamp",
+			 save_stamp(party), "paths", save_paths(engine, party),
+			 "list_version", (json_int_t)party->list_version,
+			 "list", save_list(party));
 }
 
 json_t *relay_engine_save(const struct relay_engine *engine)
@@ -137,25 +124,17 @@ struct saved {
 	const json_t *paths, *list;
 };
 
-static int read_key(struct wg_key *key, const json_t *text)
-{
-	const char *string = json_string_value(text);
-
-	return string ? wg_key_parse(key, string) : -EINVAL;
-}
-
 static int read_path(struct wg_path *path, const json_t *saved)
 {
-	const char *remote =
-		json_string_value(json_object_get(saved, "remote"));
-	const char *local = json_string_value(json_object_get(saved, "local"));
+	int err;
 
 	memset(path, 0, sizeof(*path));
-	if (!remote || !local ||
-	    address_parse_endpoint(path->remote, &path->remote_port, remote) ||
-	    address_parse_endpoint(path->local, &path->local_port, local))
-		return -EINVAL;
-	return 0;
+	err = json_to_endpoint(path->remote, &path->remote_port,
+			       json_object_get(saved, "remote"));
+	if (!err)
+		err = json_to_endpoint(path->local, &path->local_port,
+				       json_object_get(saved, "local"));
+	return err;
 }
 
 static int read_stamp(uint8_t stamp[WG_TIMESTAMP_LEN], const json_t *text)
@@ -183,7 +162,7 @@ static int check_members(const struct saved *saved)
 		if (read_path(&path, member))
 			return -EINVAL;
 	json_array_foreach (saved->list, i, member)
-		if (read_key(&key, member))
+		if (json_to_key(&key, member))
 			return -EINVAL;
 	return 0;
 }
@@ -192,7 +171,7 @@ static int read_party(struct saved *saved, const json_t *peer)
 {
 	const json_t *version = json_object_get(peer, "list_version");
 
-	if (read_key(&saved->key, json_object_get(peer, "public_key")) ||
+	if (json_to_key(&saved->key, json_object_get(peer, "public_key")) ||
 	    read_stamp(saved->stamp, json_object_get(peer, "timestamp")) ||
 	    !json_is_integer(version) || json_integer_value(version) < 0)
 		return -EINVAL;
@@ -230,7 +209,7 @@ static void take_list(struct relay_engine *engine, struct relay_party *party,
 	if (!keys)
 		return;
 	json_array_foreach (saved->list, i, member)
-		read_key(&keys[i], member);
+		json_to_key(&keys[i], member);
 	if (relay_list_replace(&engine->roster, party, keys, count,
 			       saved->list_version, &engine->settings,
 			       &revoked))

@@ -46,6 +46,14 @@ struct relay_wake {
 	uint8_t tries; /* left */
 };
 
+/* The round over the sessions of some legs, of which there is a bit each. */
+struct relay_judge {
+	size_t at; /* where it is, RELAY_NOWHERE: there is none */
+	uint64_t rest_ns; /* none begins before */
+	bool due; /* for the legs in `next`, a further one is */
+	uint8_t legs[UINT16_MAX / 8 + 1], next[UINT16_MAX / 8 + 1];
+};
+
 struct relay_engine {
 	struct relay_settings settings; /* allowed is our own copy */
 	struct relay_tables map;
@@ -73,8 +81,7 @@ struct relay_engine {
 	uint32_t swept_s; /* last second for which the sweep ran */
 	struct relay_list *party_at; /* where the round of parties is */
 	uint32_t adopted_until_s; /* sessions of a previous process may live */
-	size_t judge_at; /* RELAY_NOWHERE: nothing to judge */
-	bool judge_again; /* things changed since the judge began */
+	struct relay_judge judge;
 	uint32_t purged_s; /* last walk over all sessions for dropped legs */
 	bool purge_due;
 
@@ -143,8 +150,13 @@ size_t relay_echo(uint8_t *answer, size_t size, const uint8_t *packet,
 
 /* judge.c */
 void relay_purge(struct relay_engine *engine, bool at_once);
-void relay_judge_begin(struct relay_engine *engine);
-void relay_judge_step(struct relay_engine *engine);
+/* A party's list changed: its sessions are due, within an interval and a round. */
+void relay_judge_party(struct relay_engine *engine,
+		       const struct relay_party *party);
+/* The settings did: all sessions are due. */
+void relay_judge_all(struct relay_engine *engine);
+/* A part of what is due; returns when to call again, UINT64_MAX if not for this. */
+uint64_t relay_judge_step(struct relay_engine *engine);
 void relay_judge_confirm(struct relay_engine *engine);
 
 /* wake.c */

@@ -62,14 +62,14 @@ static void discard(struct wg_pending *pending)
 	while (*at != pending)
 		at = &(*at)->next;
 	*at = pending->next;
-	wg_slab_put(&peer->tunnel->pendings, pending);
+	slab_put(&peer->tunnel->pendings, pending);
 }
 
 /* NULL: no memory */
 static struct wg_cookie_slip *slip_of(struct wg_peer *peer)
 {
 	if (!peer->slip)
-		peer->slip = wg_slab_get(&peer->tunnel->slips);
+		peer->slip = slab_get(&peer->tunnel->slips);
 	return peer->slip;
 }
 
@@ -80,7 +80,7 @@ void wg_handshake_settle(struct wg_peer *peer)
 	if (!slip || peer->pending || peer->next ||
 	    wg_cookie_slip_until(slip) > peer->tunnel->now_ns)
 		return;
-	wg_slab_put(&peer->tunnel->slips, peer->slip);
+	slab_put(&peer->tunnel->slips, peer->slip);
 	peer->slip = NULL;
 }
 
@@ -161,7 +161,7 @@ static struct wg_pending *add_pending(struct wg_peer *peer,
 	struct wg_pending *pending;
 
 	make_room(peer);
-	pending = wg_slab_get(&peer->tunnel->pendings);
+	pending = slab_get(&peer->tunnel->pendings);
 	if (!pending)
 		return NULL;
 	pending->indexed.peer = peer;
@@ -329,7 +329,7 @@ static int respond(struct wg_peer *peer, const struct wg_path *path,
 		return -ENOMEM;
 	err = wg_tunnel_draw_index(peer, &index);
 	if (err) {
-		wg_slab_put(&tunnel->keypairs, keypair);
+		slab_put(&tunnel->keypairs, keypair);
 		return err;
 	}
 	wg_session_begin(peer, keypair, index);

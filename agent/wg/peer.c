@@ -46,7 +46,7 @@ static int fill_keys(struct wg_tunnel *tunnel, struct wg_peer *peer,
 	err = wg_noise_shared(&peer->shared, &self->private_key, public_key);
 	if (err || !psk || wg_key_is_zero(psk))
 		return err;
-	peer->psk = wg_slab_get(&tunnel->psks);
+	peer->psk = slab_get(&tunnel->psks);
 	if (!peer->psk)
 		return -ENOMEM;
 	*peer->psk = *psk;
@@ -66,12 +66,12 @@ struct wg_peer *wg_peer_add(struct wg_tunnel *tunnel,
 		err = -EEXIST;
 	else if (tunnel->peer_count >= tunnel->max_peers)
 		err = -ENOSPC;
-	else if (!(peer = wg_slab_get(&tunnel->peers)))
+	else if (!(peer = slab_get(&tunnel->peers)))
 		err = -ENOMEM;
 	else
 		err = fill_keys(tunnel, peer, public_key, psk);
 	if (err) {
-		wg_slab_put(&tunnel->peers, peer);
+		slab_put(&tunnel->peers, peer);
 		errno = -err;
 		return NULL;
 	}
@@ -96,13 +96,13 @@ void wg_peer_remove(struct wg_tunnel *tunnel, struct wg_peer *peer)
 
 	wg_handshake_forget(peer);
 	wg_session_forget(peer);
-	wg_slab_put(&tunnel->slips, peer->slip);
-	wg_slab_put(&tunnel->psks, peer->psk);
+	slab_put(&tunnel->slips, peer->slip);
+	slab_put(&tunnel->psks, peer->psk);
 	peer->slip = NULL;
 	peer->psk = NULL;
 	wg_heap_set(&tunnel->timers, &peer->timer, WG_NEVER);
 	if (!tunnel->depth) {
-		wg_slab_put(&tunnel->peers, peer);
+		slab_put(&tunnel->peers, peer);
 		return;
 	}
 	/* Somebody below us on the stack still looks at it. */
@@ -125,7 +125,7 @@ void wg_peers_leave(struct wg_tunnel *tunnel)
 		struct wg_peer *peer = tunnel->graveyard;
 
 		tunnel->graveyard = peer->chain;
-		wg_slab_put(&tunnel->peers, peer);
+		slab_put(&tunnel->peers, peer);
 	}
 }
 

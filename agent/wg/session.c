@@ -30,7 +30,7 @@ struct wg_keypair *wg_session_new(struct wg_peer *peer,
 				  uint32_t remote_index_le, bool initiator,
 				  const struct wg_session_keys *keys)
 {
-	struct wg_keypair *keypair = wg_slab_get(&peer->tunnel->keypairs);
+	struct wg_keypair *keypair = slab_get(&peer->tunnel->keypairs);
 
 	if (!keypair)
 		return NULL;
@@ -52,7 +52,7 @@ static void drop(struct wg_peer *peer, struct wg_keypair **slot)
 	*slot = NULL;
 	wg_index_remove(&peer->tunnel->indices, &keypair->indexed);
 	wg_tunnel_release_index(peer, keypair->indexed.index);
-	wg_slab_put(&peer->tunnel->keypairs, keypair);
+	slab_put(&peer->tunnel->keypairs, keypair);
 }
 
 static void shift(struct wg_peer *peer, struct wg_keypair **to,

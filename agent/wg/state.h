@@ -14,12 +14,12 @@
 #ifndef SLUICE_WG_STATE_H
 #define SLUICE_WG_STATE_H
 
+#include "base/slab.h"
 #include "wg/cookie.h"
 #include "wg/heap.h"
 #include "wg/index.h"
 #include "wg/limits.h"
 #include "wg/noise.h"
-#include "wg/slab.h"
 #include "wg/transport.h"
 #include "wg/tunnel.h"
 
@@ -96,7 +96,7 @@ struct wg_tunnel {
 	struct wg_load initiations, responses;
 	struct wg_vault *vault;
 
-	struct wg_slab peers, keypairs, pendings, slips, psks;
+	struct slab peers, keypairs, pendings, slips, psks;
 	struct wg_peer **buckets; /* of peers, by public key */
 	size_t bucket_mask;
 	uint8_t bucket_key[16]; /* SipHash */

@@ -45,12 +45,12 @@ static int make_tables(struct wg_tunnel *tunnel)
 	tunnel->sealed = malloc(wg_sealed_len(WG_INNER_MAX));
 	tunnel->opened = malloc(WG_INNER_MAX);
 	randombytes_buf(tunnel->bucket_key, sizeof(tunnel->bucket_key));
-	wg_slab_init(&tunnel->peers, sizeof(struct wg_peer));
-	wg_slab_init(&tunnel->keypairs,
-		     sizeof(struct wg_keypair) + tunnel->replay_bits / 8);
-	wg_slab_init(&tunnel->pendings, sizeof(struct wg_pending));
-	wg_slab_init(&tunnel->slips, sizeof(struct wg_cookie_slip));
-	wg_slab_init(&tunnel->psks, sizeof(struct wg_key));
+	slab_init_secret(&tunnel->peers, sizeof(struct wg_peer));
+	slab_init_secret(&tunnel->keypairs,
+			 sizeof(struct wg_keypair) + tunnel->replay_bits / 8);
+	slab_init_secret(&tunnel->pendings, sizeof(struct wg_pending));
+	slab_init_secret(&tunnel->slips, sizeof(struct wg_cookie_slip));
+	slab_init_secret(&tunnel->psks, sizeof(struct wg_key));
 	/* Two keypairs a peer most of the time. */
 	if (!tunnel->buckets || !tunnel->sealed || !tunnel->opened ||
 	    wg_index_table_init(&tunnel->indices, 2 * buckets) ||
@@ -102,11 +102,11 @@ void wg_tunnel_free(struct wg_tunnel *tunnel)
 {
 	if (!tunnel)
 		return;
-	wg_slab_clear(&tunnel->peers);
-	wg_slab_clear(&tunnel->keypairs);
-	wg_slab_clear(&tunnel->pendings);
-	wg_slab_clear(&tunnel->slips);
-	wg_slab_clear(&tunnel->psks);
+	slab_clear(&tunnel->peers);
+	slab_clear(&tunnel->keypairs);
+	slab_clear(&tunnel->pendings);
+	slab_clear(&tunnel->slips);
+	slab_clear(&tunnel->psks);
 	wg_index_table_clear(&tunnel->indices);
 	wg_heap_clear(&tunnel->timers);
 	free(tunnel->buckets);

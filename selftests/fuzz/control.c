@@ -11,20 +11,15 @@
 
 #include "base/control.h"
 
-static int do_echo(void *ctx, struct control_client *client,
-		   const json_t *request, json_t **result,
-		   char error[CONTROL_ERROR_LEN])
+static int do_echo(void *ctx, struct control_call *call)
 {
-	const char *text = json_string_value(json_object_get(request, "fail"));
+	const char *text =
+		json_string_value(json_object_get(call->request, "fail"));
 
 	(void)ctx;
-	(void)client;
-	if (text) {
-		snprintf(error, CONTROL_ERROR_LEN, "%s", text);
-		return -EINVAL;
-	}
-	*result = json_incref((json_t *)request);
-	return 0;
+	if (text)
+		return control_fail(call, -EINVAL, "%s", text);
+	return control_answer(call, json_incref((json_t *)call->request));
 }
 
 static const struct control_command commands[] = {{"echo", do_echo}};

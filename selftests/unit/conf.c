@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/number.h"
 #include "cmd/conf.h"
 #include "tap.h"
 
@@ -289,7 +290,7 @@ static void test_ports(void)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		uint16_t first = 0, last = 0;
 
-		conf_parse_ports(&first, &last, rows[i].text);
+		number_parse_ports(&first, &last, rows[i].text);
 		ok(first == rows[i].first && last == rows[i].last, "ports '%s'",
 		   rows[i].text);
 	}

@@ -19,57 +19,37 @@
 
 static struct control_client *watcher;
 
-static int do_echo(void *ctx, struct control_client *client,
-		   const json_t *request, json_t **result,
-		   char error[CONTROL_ERROR_LEN])
+static int do_echo(void *ctx, struct control_call *call)
 {
 	(void)ctx;
-	(void)client;
-	(void)error;
-	*result = json_incref(json_object_get(request, "value"));
+	call->result = json_incref(json_object_get(call->request, "value"));
 	return 0;
 }
 
 static int big_answers;
-static int do_big(void *ctx, struct control_client *client,
-		  const json_t *request, json_t **result,
-		  char error[CONTROL_ERROR_LEN])
+static int do_big(void *ctx, struct control_call *call)
 {
 	static char text[100000];
 
 	(void)ctx;
-	(void)client;
-	(void)request;
-	(void)error;
 	memset(text, 'x', sizeof(text) - 1);
 	big_answers++;
-	*result = json_string(text);
-	return 0;
+	return control_answer(call, json_string(text));
 }
 
-static int do_fail(void *ctx, struct control_client *client,
-		   const json_t *request, json_t **result,
-		   char error[CONTROL_ERROR_LEN])
+static int do_fail(void *ctx, struct control_call *call)
 {
-	const char *text = json_string_value(json_object_get(request, "text"));
+	const char *text =
+		json_string_value(json_object_get(call->request, "text"));
 
 	(void)ctx;
-	(void)client;
-	(void)result;
-	if (text)
-		snprintf(error, CONTROL_ERROR_LEN, "%.30s", text);
-	return -EINVAL;
+	return text ? control_fail(call, -EINVAL, "%.30s", text) : -EINVAL;
 }
 
-static int do_watch(void *ctx, struct control_client *client,
-		    const json_t *request, json_t **result,
-		    char error[CONTROL_ERROR_LEN])
+static int do_watch(void *ctx, struct control_call *call)
 {
 	(void)ctx;
-	(void)request;
-	(void)result;
-	(void)error;
-	watcher = client;
+	watcher = call->client;
 	return 0;
 }
 

@@ -231,6 +231,44 @@ static void test_reports(void)
 	sim_free(sim);
 }
 
+static uint16_t leg_of(const struct sim *sim, const struct sim_node *node)
+{
+	for (size_t i = 1; i < sim->tables.leg_count; i++)
+		if (!memcmp(sim->tables.peers[i].public_key, node->key.bytes,
+			    WG_KEY_LEN))
+			return (uint16_t)i;
+	return RELAY_LEG_NONE;
+}
+
+/* A handshake was for a leg whose number another peer has by now: that it goes
+ * unanswered is nothing that this one did. */
+static void test_number_again(void)
+{
+	struct sim *sim = sim_star(1);
+	struct sim_node *hub = &sim->node[0], *gone = &sim->node[1];
+	struct sim_node *late = sim_node_add(sim);
+	struct wg_key keys[] = {gone->key, late->key};
+	struct relay_block_key block = {.prefixlen = 128};
+	uint16_t leg = leg_of(sim, gone);
+
+	sim_list(hub, keys, 2, 2);
+	sim_run(sim, 100 * SIM_MS);
+	gone->deaf = true;
+	sim_connect(hub, gone, 0);
+	sim_run(sim, 100 * SIM_MS);
+	memcpy(block.addr, gone->nat, 16);
+	relay_engine_block(sim->engine, &block, sim->now_ns);
+	sim_node_up(late);
+	sim_run(sim, 100 * SIM_MS);
+	ok(leg && leg_of(sim, late) == leg, "the number is another peer's");
+	sim_run(sim, 15 * SIM_S);
+	ok(sim_outcome(sim, RELAY_OUTCOME_pending_expired) >= 1,
+	   "the handshake expired");
+	is_str(sim_explain(sim, hub, late), "no-handshake",
+	       "explain: nothing is said of the one who has the number");
+	sim_free(sim);
+}
+
 /* Data that comes up although it is right: forwarded, counted apart. */
 static void test_slow_path(void)
 {
@@ -270,6 +308,7 @@ int main(void)
 	test_ping();
 	test_ping_v6();
 	test_reports();
+	test_number_again();
 	test_slow_path();
 	return tap_done();
 }

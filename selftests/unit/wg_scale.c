@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 /*
  * Many peers: what one costs, that nothing walks over all of them, and the
- * containers below (heap, index table, slab) beside plain models.
+ * containers below (heap, index table) beside plain models.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -266,37 +266,12 @@ static void test_indices(void)
 	wg_index_table_clear(&table);
 }
 
-static void test_slab(void)
-{
-	struct wg_slab slab;
-	uint8_t *a, *b, *all[2000];
-	bool apart = true;
-
-	wg_slab_init(&slab, 100);
-	a = wg_slab_get(&slab);
-	memset(a, 0xaa, 100);
-	wg_slab_put(&slab, a);
-	b = wg_slab_get(&slab);
-	ok(a == b && sodium_is_zero(b, 100), "an object comes back wiped");
-	for (int i = 0; i < 2000; i++) {
-		all[i] = wg_slab_get(&slab);
-		memset(all[i], i, 100);
-	}
-	for (int i = 0; i < 2000; i++)
-		for (int j = 0; j < 100; j++)
-			apart &= all[i][j] == (uint8_t)i;
-	ok(apart, "two thousand objects do not overlap");
-	wg_slab_clear(&slab);
-	ok(!slab.free && !slab.chunks, "and all go at once");
-}
-
 int main(void)
 {
 	if (sodium_init() < 0)
 		return 1;
 	test_heap();
 	test_indices();
-	test_slab();
 	test_many();
 	return tap_done();
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "relay/statefile.h"
+#include "base/statefile.h"
 
 #include <errno.h>
 #include <libgen.h>
@@ -20,8 +20,9 @@
 #define COST_SHARE 20
 #define RETRY_MS 10000
 
-struct relay_statefile {
+struct statefile {
 	uv_timer_t timer;
+	const char *owner;
 	char path[PATH_MAX];
 	json_t *(*make)(void *ctx);
 	void *ctx;
@@ -29,7 +30,7 @@ struct relay_statefile {
 	uint64_t cost_ms; /* of the last save */
 };
 
-static int save(struct relay_statefile *file)
+static int save(struct statefile *file)
 {
 	json_t *document = file->make(file->ctx);
 	char *text;
@@ -51,7 +52,7 @@ static int save(struct relay_statefile *file)
 static void on_timer(uv_timer_t *timer)
 {
 	static struct log_limit limit;
-	struct relay_statefile *file = timer->data;
+	struct statefile *file = timer->data;
 	uint64_t start = uv_hrtime();
 	int err = save(file);
 
@@ -65,7 +66,7 @@ static void on_timer(uv_timer_t *timer)
 	uv_timer_start(&file->timer, on_timer, RETRY_MS, 0);
 }
 
-void relay_statefile_dirty(struct relay_statefile *file)
+void statefile_dirty(struct statefile *file)
 {
 	uint64_t delay = file->cost_ms * COST_SHARE;
 
@@ -76,15 +77,15 @@ void relay_statefile_dirty(struct relay_statefile *file)
 		       delay > DELAY_MS ? delay : DELAY_MS, 0);
 }
 
-void relay_statefile_set_path(struct relay_statefile *file, const char *path)
+void statefile_set_path(struct statefile *file, const char *path)
 {
 	if (!strcmp(file->path, path))
 		return;
 	snprintf(file->path, sizeof(file->path), "%s", path);
-	relay_statefile_dirty(file);
+	statefile_dirty(file);
 }
 
-void relay_statefile_set_aside(const struct relay_statefile *file)
+void statefile_set_aside(const struct statefile *file)
 {
 	char aside[PATH_MAX + 8];
 
@@ -108,7 +109,7 @@ static int parse(json_t **out, const char *text, size_t len)
 	return 0;
 }
 
-int relay_statefile_read(struct relay_statefile *file, json_t **out)
+int statefile_read(struct statefile *file, json_t **out)
 {
 	char *text;
 	size_t len;
@@ -123,10 +124,10 @@ int relay_statefile_read(struct relay_statefile *file, json_t **out)
 	if (!err)
 		return 0;
 	if (err == -EINVAL)
-		log_warn("%s is no state of the relay", file->path);
+		log_warn("%s is no state of the %s", file->path, file->owner);
 	else
 		log_warn("can not read %s: %s", file->path, strerror(-err));
-	relay_statefile_set_aside(file);
+	statefile_set_aside(file);
 	return err;
 }
 
@@ -140,16 +141,16 @@ static void make_folder(const char *path)
 		log_warn("can not make the folder of %s: %m", path);
 }
 
-int relay_statefile_open(struct relay_statefile **out, uv_loop_t *loop,
-			 const char *path, json_t *(*make)(void *ctx),
-			 void *ctx)
+int statefile_open(struct statefile **out, uv_loop_t *loop, const char *owner,
+		   const char *path, json_t *(*make)(void *ctx), void *ctx)
 {
-	struct relay_statefile *file = calloc(1, sizeof(*file));
+	struct statefile *file = calloc(1, sizeof(*file));
 
 	if (!file)
 		return -ENOMEM;
 	snprintf(file->path, sizeof(file->path), "%s", path);
 	make_folder(path);
+	file->owner = owner;
 	file->make = make;
 	file->ctx = ctx;
 	uv_timer_init(loop, &file->timer);
@@ -163,7 +164,7 @@ static void timer_closed(uv_handle_t *handle)
 	free(handle->data);
 }
 
-void relay_statefile_close(struct relay_statefile *file)
+void statefile_close(struct statefile *file)
 {
 	int err;
 
