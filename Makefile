@@ -4,14 +4,17 @@
 # make            programs and man pages below $(O)
 # make demo       packages, build, then real WireGuard peers on this machine
 # make check      packages, build, then every test that belongs to a change
+# make check-vm   the tests on other kernels, too; KERNELS="6.1-cloud ..." picks
 # make bench      figures; BENCH=relay for one group
 # make install    below $(DESTDIR)$(PREFIX); make uninstall takes it away
 # make lint       clang-format, clang-tidy, cppcheck and sparse where present
-# make clean
+# make clean      below $(O); make distclean also the downloaded packages
 #
-# Each folder says in its build.mk what it makes. O= builds somewhere else.
+# Each folder says in its build.mk what it makes. O= builds somewhere else,
+# CROSS=arm64 or s390x for another architecture, see selftests/vm/cross.mk.
 
-O ?= build
+O ?= build$(CROSS:%=/%)
+CACHE := $(abspath $(or $(SLUICE_CACHE),.cache))
 PREFIX ?= /usr/local
 SYSCONFDIR ?= /etc
 UNITDIR ?= $(PREFIX)/lib/systemd/system
@@ -19,6 +22,7 @@ CC = gcc
 CLANG ?= clang
 LLVM_STRIP ?= llvm-strip
 BPFTOOL ?= $(firstword $(wildcard /usr/sbin/bpftool /sbin/bpftool) bpftool)
+PKG_CONFIG ?= pkg-config
 VERSION := 0.1.0
 
 CFLAGS ?= -O2 -g
@@ -30,14 +34,14 @@ ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(CFLAGS) -D_GNU_SOURCE \
 	-DSLUICE_VERSION='"$(VERSION)"' -DSLUICE_SYSCONFDIR='"$(SYSCONFDIR)"' \
 	-I. -Ibpf/include -Iagent -I$(O)/bpf $(PKG_CFLAGS)
 # Asked only when something is compiled: a fresh machine has no pkg-config yet.
-PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell pkg-config --cflags $(PACKAGES)))$(PKG_CFLAGS)
-PKG_LIBS = $(eval PKG_LIBS := $$(shell pkg-config --libs $(PACKAGES)))$(PKG_LIBS)
+PKG_CFLAGS = $(eval PKG_CFLAGS := $$(shell $(PKG_CONFIG) --cflags $(PACKAGES)))$(PKG_CFLAGS)
+PKG_LIBS = $(eval PKG_LIBS := $$(shell $(PKG_CONFIG) --libs $(PACKAGES)))$(PKG_LIBS)
 LIBS = $(PKG_LIBS) -lpthread
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all deps demo check bench install uninstall lint clean
+.PHONY: all deps deps-cross demo check bench install uninstall lint clean distclean
 all:
 
 $(O)/%.o: %.c
@@ -48,7 +52,7 @@ $(O)/%.o: %.c
 define archive
 $(O)/$(1).a: $(patsubst %.c,$(O)/%.o,$(wildcard $(2)/*.c))
 	rm -f $$@
-	ar rcs $$@ $$^
+	$$(AR) rcs $$@ $$^
 endef
 
 include bpf/build.mk
@@ -56,7 +60,7 @@ include loader/build.mk
 include agent/build.mk
 include selftests/build.mk
 
--include $(shell [ ! -d $(O) ] || find $(O) -name '*.d')
+-include $(shell [ ! -d $(O) ] || find $(O) -name '*.d' -type f)
 
 DEPS := bpftool clang llvm libclang-rt-dev gcc make libc6-dev linux-libc-dev \
 	linux-libc-dev-s390x-cross pkg-config \
@@ -67,6 +71,11 @@ DEPS := bpftool clang llvm libclang-rt-dev gcc make libc6-dev linux-libc-dev \
 	tcpdump iperf3 jq perl procps util-linux curl mandoc conntrack
 deps:
 	selftests/deps $(DEPS)
+deps-cross: deps
+	selftests/deps gcc-aarch64-linux-gnu gcc-s390x-linux-gnu qemu-user
+ifdef CROSS
+include selftests/vm/cross.mk
+endif
 
 SBIN := sluiced sluice-load
 MAN := agent/sluiced.8 agent/sluice.1 agent/sluice.conf.5 loader/sluice-load.8
@@ -108,3 +117,5 @@ lint: all
 
 clean:
 	rm -rf $(O)
+distclean: clean
+	rm -rf $(CACHE)

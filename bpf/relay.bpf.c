@@ -63,6 +63,6 @@ int relay(struct xdp_md *ctx)
 	if (unlikely(reason == UNDECIDED))
 		reason = judge(ctx, config);
 	if (unlikely(reason > SLUICE_REASON_forward_redirect))
-		reason = settle(ctx, config, reason);
+		reason = unknown(settle(ctx, config, unknown(reason)));
 	return verdict(ctx, config, reason);
 }

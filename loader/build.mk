@@ -8,7 +8,7 @@ $(LOADER_OBJS) $(O)/loader/sluice-load.o: | $(foreach p,$(BPF_PROGS),$(O)/bpf/$(
 
 $(O)/loader.a: $(LOADER_OBJS)
 	rm -f $@
-	ar rcs $@ $^
+	$(AR) rcs $@ $^
 
 $(O)/sluice-load: $(O)/loader/sluice-load.o $(O)/loader.a
 	$(CC) -Wl,--as-needed $(LDFLAGS) -o $@ $^ $(LIBS)

@@ -230,18 +230,6 @@ static void expect_events(struct check_report *report, struct loader *loader,
 		row->held = true;
 }
 
-static void read_sizes(struct check_report *report, int prog_fd)
-{
-	struct bpf_prog_info info = {0};
-	uint32_t len = sizeof(info);
-
-	if (bpf_obj_get_info_by_fd(prog_fd, &info, &len))
-		return;
-	report->verified = info.verified_insns;
-	report->xlated = info.xlated_prog_len;
-	report->jited = info.jited_prog_len;
-}
-
 int check_relay(struct check_report *report)
 {
 	static const struct loader_relay_sizes small = {.legs = 16,
@@ -255,7 +243,6 @@ int check_relay(struct check_report *report)
 	if (err)
 		return err;
 	prog_fd = loader_program_fd(loader);
-	read_sizes(&found, prog_fd);
 	in = make_frame(&hub, &relay, 64, WG_DATA, WG_DATA_MIN_LEN, INDEX);
 	expect(&found, prog_fd, "an empty set passes everything", &in, XDP_PASS,
 	       &in);

@@ -20,9 +20,6 @@ struct check_row {
 struct check_report {
 	struct check_row row[CHECK_ROWS];
 	int rows;
-	uint32_t verified; /* instructions the verifier walked; 0: not told */
-	uint32_t xlated; /* bytes of BPF code */
-	uint32_t jited; /* bytes of machine code; 0: interpreted */
 };
 
 /* -EBADMSG: it loads, but a row does not hold. */

@@ -9,29 +9,25 @@
 #include <linux/capability.h>
 #include <sodium.h>
 
+#include "loader/probe.h"
 #include "loader/set.h"
+
+/* Does this machine need barriers to read what is being written? */
+#if defined(__x86_64__) || defined(__i386__) || defined(__s390x__)
+#define WEAK_ORDER 0
+#else
+#define WEAK_ORDER 1
+#endif
+
+const struct own_object own_objects[] = {
+	{"relay", relay_elf},
+	{NULL, NULL},
+};
 
 /* libbpf has error numbers of its own, from 4000 on: about the ELF file. */
 static int plain_error(int err)
 {
 	return err <= -__LIBBPF_ERRNO__START ? -EINVAL : err;
-}
-
-int object_open(struct bpf_object **out, const char *name, const void *elf,
-		size_t size)
-{
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = name);
-	struct bpf_object *object;
-
-	error_collect();
-	object = bpf_object__open_mem(elf, size, &opts);
-	if (!object)
-		return error_set(
-			plain_error(-errno),
-			"The program %s in this binary can not be read (%s): build it for this machine",
-			name, error_detail());
-	*out = object;
-	return 0;
 }
 
 static const struct btf_var_secinfo *find_constant(const struct btf *btf,
@@ -97,6 +93,38 @@ int object_set_constant(struct bpf_object *object, const char *name,
 		return error_set(-EINVAL, "The constant %s is no integer",
 				 name);
 	}
+}
+
+int object_open(struct bpf_object **out, const char *name, const void *elf,
+		size_t size)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = name);
+	struct bpf_object *object;
+	int err;
+
+	error_collect();
+	object = bpf_object__open_mem(elf, size, &opts);
+	if (!object)
+		return error_set(
+			plain_error(-errno),
+			"The program %s in this binary can not be read (%s): build it for this machine",
+			name, error_detail());
+	err = object_set_constant(object, "weak_order",
+				  WEAK_ORDER && !probe_barrier());
+	if (err) {
+		bpf_object__close(object);
+		return err;
+	}
+	*out = object;
+	return 0;
+}
+
+int object_open_own(struct bpf_object **out, const struct own_object *own)
+{
+	size_t size;
+	const void *elf = own->elf(&size);
+
+	return object_open(out, own->name, elf, size);
 }
 
 void object_build(char build[SLUICE_BUILD_LEN], const void *elf, size_t size)

@@ -33,6 +33,7 @@ enum feature {
 	MAP_RING,
 	XDP_PROGRAM,
 	XDP_JIT,
+	BARRIER,
 	TEST_RUN,
 	BPF_FS,
 	DEVICE_GENERIC,
@@ -64,6 +65,10 @@ static const struct {
 	[XDP_JIT] =
 		{"jit", false, "programs run as machine code",
 		 "programs are interpreted, which is several times slower: sysctl net.core.bpf_jit_enable=1"},
+	[BARRIER] =
+		{"barrier", false,
+		 "a packet never meets a leg that is half written",
+		 "processors with weak ordering do without: a packet that meets a leg being written may go astray"},
 	[TEST_RUN] = {"test_run", false, "`sluice-load check` works",
 		      "`sluice-load check` does not work"},
 	[BPF_FS] = {"bpffs", true, "what is loaded survives the daemon",
@@ -91,6 +96,14 @@ static int try_map(enum bpf_map_type type, uint32_t key, uint32_t value,
 	return 0;
 }
 
+static int load(const struct bpf_insn *insns, size_t count)
+{
+	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "probe", "GPL", insns, count,
+			       NULL);
+
+	return fd < 0 ? -errno : fd;
+}
+
 /* r0 = verdict; exit */
 static int load_program(int verdict)
 {
@@ -98,10 +111,26 @@ static int load_program(int verdict)
 		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .imm = verdict},
 		{.code = BPF_JMP | BPF_EXIT},
 	};
-	int fd = bpf_prog_load(BPF_PROG_TYPE_XDP, "probe", "GPL", insns, 2,
-			       NULL);
 
-	return fd < 0 ? -errno : fd;
+	return load(insns, 2);
+}
+
+/* *(u64 *)(r10 - 8) = 0; r0 = 0; r0 = fetch_add(r10 - 8, r0); exit */
+static int load_barrier(void)
+{
+	const struct bpf_insn insns[] = {
+		{.code = BPF_ST | BPF_MEM | BPF_DW,
+		 .dst_reg = BPF_REG_10,
+		 .off = -8},
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K},
+		{.code = BPF_STX | BPF_ATOMIC | BPF_DW,
+		 .dst_reg = BPF_REG_10,
+		 .off = -8,
+		 .imm = BPF_ADD | BPF_FETCH},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+
+	return load(insns, 4);
 }
 
 static int try_jit(int prog_fd)
@@ -112,6 +141,29 @@ static int try_jit(int prog_fd)
 	if (bpf_obj_get_info_by_fd(prog_fd, &info, &len))
 		return -errno;
 	return info.jited_prog_len ? 0 : -EOPNOTSUPP;
+}
+
+/* Machine code for an empty program, but not for one with a barrier? */
+static bool barrier_costs_jit(int barrier_fd)
+{
+	int plain_fd = load_program(XDP_PASS);
+	bool costs =
+		plain_fd >= 0 && !try_jit(plain_fd) && try_jit(barrier_fd) != 0;
+
+	if (plain_fd >= 0)
+		close(plain_fd);
+	return costs;
+}
+
+int probe_barrier(void)
+{
+	int fd = load_barrier(), err;
+
+	if (fd < 0)
+		return fd;
+	err = barrier_costs_jit(fd) ? -EOPNOTSUPP : 0;
+	close(fd);
+	return err;
 }
 
 static int try_run(int prog_fd)
@@ -271,6 +323,7 @@ int probe_run(struct probe *rows, int max, const char *ifname)
 	err[XDP_PROGRAM] = prog_fd < 0 ? prog_fd : 0;
 	if (prog_fd >= 0) {
 		err[XDP_JIT] = try_jit(prog_fd);
+		err[BARRIER] = probe_barrier();
 		err[TEST_RUN] = try_run(prog_fd);
 	}
 	if (prog_fd >= 0 && ifname)

@@ -23,4 +23,11 @@ struct probe {
  */
 int probe_run(struct probe *rows, int max, const char *ifname);
 
+/*
+ * 0: the barrier of bpf/lib/base.h costs nothing but itself. -errno: this kernel's
+ * compiler does not know it, as arm64's before 5.18, so that a program with one
+ * would be interpreted or refused.
+ */
+int probe_barrier(void);
+
 #endif

@@ -23,13 +23,6 @@
 #define PROGRAM "relay"
 #define VERSIONS_MAX 32
 
-/* Does this machine need barriers to read a leg that is being written? */
-#if defined(__x86_64__) || defined(__i386__) || defined(__s390x__)
-#define WEAK_ORDER 0
-#else
-#define WEAK_ORDER 1
-#endif
-
 static const struct loader_relay_sizes default_sizes;
 
 static struct loader *new_loader(void)
@@ -76,21 +69,11 @@ int loader_program_fd(struct loader *loader)
 
 static int open_object(struct loader *loader, struct bpf_object **out)
 {
-	struct bpf_object *object;
 	size_t size;
 	const void *elf = relay_elf(&size);
-	int err = object_open(&object, ROLE, elf, size);
 
-	if (err)
-		return err;
 	object_build(loader->build, elf, size);
-	err = object_set_constant(object, "weak_order", WEAK_ORDER);
-	if (err) {
-		bpf_object__close(object);
-		return err;
-	}
-	*out = object;
-	return 0;
+	return object_open(out, ROLE, elf, size);
 }
 
 static int apply_shape(struct bpf_object *object, const struct shape *shape)

@@ -89,9 +89,18 @@ uint64_t maps_bytes(int fd);
 
 /* object.c */
 
-/* Sluice's own objects: the ELF file that a skeleton carries. */
+/* The ELF file that a skeleton carries, each in a file of its own. */
 const void *relay_elf(size_t *size);
 
+/* Every object of this build; the last one has no name. */
+struct own_object {
+	const char *name;
+	const void *(*elf)(size_t *size);
+};
+extern const struct own_object own_objects[];
+
+int object_open_own(struct bpf_object **out, const struct own_object *own);
+/* The object as this machine needs it. */
 int object_open(struct bpf_object **out, const char *name, const void *elf,
 		size_t size);
 /* Sets a constant of the object by its name; -ENOENT if it has none. */

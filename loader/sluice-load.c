@@ -16,6 +16,7 @@
 #include <jansson.h>
 
 #include "loader/check.h"
+#include "loader/figures.h"
 #include "loader/probe.h"
 #include "loader/set.h"
 
@@ -331,8 +332,6 @@ static void print_check(const struct check_report *report)
 		printf("%-4s %s%s%s\n", row->held ? "ok" : "BAD", row->what,
 		       row->held ? "" : ": ", row->found);
 	}
-	printf("verifier: %u instructions processed, %u bytes of BPF, %u bytes of machine code\n",
-	       report->verified, report->xlated, report->jited);
 }
 
 static json_t *check_json(const struct check_report *report)
@@ -347,10 +346,7 @@ static json_t *check_json(const struct check_report *report)
 			json_pack("{s:s, s:b, s:s}", "what", row->what, "held",
 				  row->held, "found", row->found));
 	}
-	return json_pack("{s:o, s:I, s:I, s:I}", "packets", list,
-			 "verified_instructions", (json_int_t)report->verified,
-			 "xlated_bytes", (json_int_t)report->xlated,
-			 "jited_bytes", (json_int_t)report->jited);
+	return json_pack("{s:o}", "packets", list);
 }
 
 static int run_check(const struct options *options)
@@ -367,6 +363,45 @@ static int run_check(const struct options *options)
 	return err ? EXIT_FAILED : 0;
 }
 
+static json_t *figures_json(const struct figures *row)
+{
+	return json_pack(
+		"{s:s, s:I, s:I, s:I, s:I, s:I}", "program", row->program,
+		"verified_instructions", (json_int_t)row->instructions,
+		"verified_states", (json_int_t)row->states, "stack_bytes",
+		(json_int_t)row->stack, "xlated_bytes", (json_int_t)row->xlated,
+		"jited_bytes", (json_int_t)row->jited);
+}
+
+static void print_figures(const struct figures *rows, int count)
+{
+	printf("%-15s %12s %7s %6s %9s %9s\n", "program", "instructions",
+	       "states", "stack", "BPF", "machine");
+	for (int i = 0; i < count; i++)
+		printf("%-15s %12u %7u %6u %9u %9u\n", rows[i].program,
+		       rows[i].instructions, rows[i].states, rows[i].stack,
+		       rows[i].xlated, rows[i].jited);
+}
+
+static int run_verify(const struct options *options)
+{
+	struct figures rows[FIGURES_MAX];
+	int count = figures_take(rows);
+	json_t *list;
+
+	if (count < 0)
+		return failed(options);
+	if (!options->json) {
+		print_figures(rows, count);
+		return 0;
+	}
+	list = json_array();
+	for (int i = 0; i < count; i++)
+		json_array_append_new(list, figures_json(&rows[i]));
+	print_json(list);
+	return 0;
+}
+
 static const struct command commands[] = {
 	{"load", "pnsxj", -1,
 	 "[-j] [-p ROOT] [--peers N] [--legs N] [--sessions N] [--xdp-mode MODE] [IFNAME ...]",
@@ -377,9 +412,11 @@ static const struct command commands[] = {
 	 "what is loaded, and what the kernel says is attached", run_status},
 	{"probe", "j", 1, "[-j] [IFNAME]",
 	 "try what this kernel and a device can do", run_probe},
-	{"check", "j", 0, "[-j]",
-	 "load aside and run golden packets, with the verifier's figures",
+	{"check", "j", 0, "[-j]", "load aside and run golden packets",
 	 run_check},
+	{"verify", "j", 0, "[-j]",
+	 "load aside and show what it took the verifier, and the sizes",
+	 run_verify},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
 

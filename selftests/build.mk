@@ -6,15 +6,10 @@ UNIT_TESTS := $(patsubst %.c,$(O)/%.t,$(wildcard selftests/unit/*.c))
 PROG_TESTS := $(patsubst %.c,$(O)/%.t,$(filter-out %.bpf.c,$(wildcard selftests/prog/*.c)))
 NET_TESTS := $(wildcard selftests/net/*.t)
 NET_TOOLS := $(patsubst %.c,$(O)/%,$(filter-out %.bpf.c,$(wildcard selftests/net/*.c)))
-FUZZERS := $(patsubst %.c,$(O)/%,$(wildcard selftests/fuzz/*.c))
+# They run where they are built.
+FUZZERS := $(if $(CROSS),,$(patsubst %.c,$(O)/%,$(wildcard selftests/fuzz/*.c)))
 TEST_SKELS := $(patsubst %.bpf.c,$(O)/%.skel.h,$(wildcard selftests/*/*.bpf.c))
 BENCH_TOOLS := $(patsubst %.c,$(O)/%,$(filter-out %.bpf.c,$(wildcard selftests/bench/*.c)))
-
-$(O)/selftests/%.el.o: selftests/%.bpf.c
-	@mkdir -p $(@D)
-	$(CLANG) -target bpfel $(BPF_CFLAGS) -I$(BPF_ASM_el) -MMD -MP -c -o $@ $<
-$(O)/selftests/%.skel.h: $(O)/selftests/%.$(BPF_NATIVE).o
-	$(BPFTOOL) gen skeleton $< name $(notdir $*)_bpf > $@
 
 TEST_ARCHIVES = $(O)/relay.a $(O)/wg.a $(O)/base.a $(O)/loader.a
 TEST_CFLAGS = $(ALL_CFLAGS) -Iselftests -I$(O)/selftests
@@ -22,6 +17,10 @@ TEST_CFLAGS = $(ALL_CFLAGS) -Iselftests -I$(O)/selftests
 $(O)/selftests/%.t: selftests/%.c $(O)/cmd.a $(O)/relay.a $(O)/wg.a $(O)/base.a $(O)/loader.a $(TEST_SKELS)
 	@mkdir -p $(@D)
 	$(CC) $(TEST_CFLAGS) -MMD -MP -o $@ $< $(O)/cmd.a $(TEST_ARCHIVES) $(LIBS) -lm
+
+# What the verifier's figures belong to.
+$(O)/selftests/prog/verifier.t: TEST_CFLAGS += -DBPF_PROGS='"$(BPF_PROGS)"' \
+	-DBPF_COMPILER='"clang-$(shell $(CLANG) -dumpversion | cut -d. -f1)"'
 
 $(NET_TOOLS): $(O)/%: %.c $(O)/relay.a $(O)/wg.a $(O)/base.a $(O)/loader.a $(TEST_SKELS)
 	@mkdir -p $(@D)
@@ -37,12 +36,9 @@ $(BENCH_TOOLS): $(O)/%: %.c $(BENCH_LIB) $(O)/relay.a $(O)/wg.a $(O)/base.a $(O)
 
 # A daemon with another relay program in it, for the upgrade to be measured.
 UPGRADE := $(O)/selftests/bench/upgrade
-$(UPGRADE)/relay.o: bpf/relay.bpf.c selftests/bench/upgrade.h
-	@mkdir -p $(@D)
-	$(CLANG) -target bpf$(BPF_NATIVE) $(BPF_CFLAGS) -I$(BPF_ASM_$(BPF_NATIVE)) \
-		-include selftests/bench/upgrade.h -MMD -MP -c -o $@ $<
-$(UPGRADE)/relay.skel.h: $(UPGRADE)/relay.o
-	$(BPFTOOL) gen skeleton $< name relay_bpf > $@
+$(UPGRADE)/relay.%.o: BPF_CFLAGS += -include selftests/bench/upgrade.h
+$(UPGRADE)/relay.%.o: bpf/relay.bpf.c selftests/bench/upgrade.h
+	$(call bpf_object,$*)
 $(UPGRADE)/relay_elf.o: loader/relay_elf.c $(UPGRADE)/relay.skel.h
 	$(CC) -I$(UPGRADE) $(ALL_CFLAGS) -c -o $@ $<
 $(UPGRADE)/sluiced: $(O)/agent/sluiced.o $(UPGRADE)/relay_elf.o $(AGENT_ARCHIVES) $(O)/loader.a
@@ -58,7 +54,7 @@ $(O)/fuzz/%.o: %.c
 	$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 $(O)/fuzz/agent.a: $(FUZZ_OBJS)
 	rm -f $@
-	ar rcs $@ $^
+	$(AR) rcs $@ $^
 $(O)/selftests/fuzz/%: selftests/fuzz/%.c $(O)/fuzz/agent.a $(O)/loader.a
 	@mkdir -p $(@D)
 	$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer -MMD -MP -o $@ $< $(O)/fuzz/agent.a $(O)/loader.a $(LIBS)
@@ -66,7 +62,7 @@ $(O)/selftests/fuzz/%: selftests/fuzz/%.c $(O)/fuzz/agent.a $(O)/loader.a
 # check is split in two so that a fresh machine has its packages before make
 # asks for them. PROVE_JOBS: tests that wait for WireGuard's timers share time.
 PROVE_JOBS ?= 2
-PROVE = O=$(abspath $(O)) prove --timer -j $(PROVE_JOBS) --exec selftests/tap-exec
+PROVE = O=$(abspath $(O)) prove --timer -j $(PROVE_JOBS) --exec "selftests/tap-exec $(RUN)"
 .PHONY: tests check-unit check-prog check-net check-fuzz check-all fuzz
 NET_OBJS := $(patsubst %.bpf.c,$(O)/%.$(BPF_NATIVE).o,$(wildcard selftests/net/*.bpf.c))
 tests: $(NET_OBJS) $(UNIT_TESTS) $(PROG_TESTS) $(NET_TOOLS) $(FUZZERS)
@@ -82,6 +78,8 @@ fuzz: $(FUZZERS)
 	O=$(abspath $(O)) FUZZ_SECONDS=$(or $(FUZZ_SECONDS),60) selftests/fuzz/fuzz.t
 check-all: all tests
 	$(PROVE) $(NET_TESTS) selftests/fuzz/fuzz.t $(UNIT_TESTS) $(PROG_TESTS)
+	$(VM_RUN) $(CHECK_KERNEL)
+include selftests/vm/build.mk
 
 check: deps
 	@$(MAKE) --no-print-directory check-all

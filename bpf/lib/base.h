@@ -33,8 +33,27 @@ typedef __u32 __attribute__((may_alias)) word32;
 typedef __u16 __attribute__((may_alias)) word16;
 
 /*
+ * The same number, but one that the verifier does not know. There are two uses.
+ *
+ * A number that is only handed on: the verifier walks what comes after once for
+ * each one that it can tell apart.
+ *
+ * A number that a function leaves in its caller's frame, for others to decide by:
+ * before 6.8 the verifier does not see that what was read through a pointer to
+ * that frame depends on it. It may then hold two states for alike, walk only what
+ * follows from the first number, and take the rest out of the program as dead.
+ */
+static volatile __u32 unknown_zero;
+
+static __always_inline __u32 unknown(__u32 number)
+{
+	return number + unknown_zero;
+}
+
+/*
  * Set to 1 by the loader on a machine that may reorder loads (all but x86 and
- * s390x). The verifier knows the value and takes the other branch away.
+ * s390x) and whose kernel compiles the barrier. The verifier knows the value and
+ * takes the other branch away.
  */
 const volatile __u8 weak_order = 0;
 

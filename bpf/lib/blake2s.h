@@ -60,13 +60,32 @@
 		BLAKE2S_G(3, 4, 9, 14, s14, s15); \
 	} while (0)
 
-/* h is the state, m a block as host-order words, t the bytes hashed with it. */
-static __noinline int
-blake2s_compress(__u32 h[8], const volatile __u32 m[BLAKE2S_BLOCK_WORDS],
-		 __u32 t, bool last)
-{
-	volatile __u32 v[16];
+struct blake2s_state {
+	__u32 h[8];
+};
 
+/* A block, as host-order words. */
+struct blake2s_block {
+	__u32 m[BLAKE2S_BLOCK_WORDS];
+};
+
+/*
+ * t: the bytes hashed with this block. Not static: the verifier then walks these
+ * thousands of instructions once, by what the arguments' types say, and not once
+ * for each way that leads here; that is why they are structs and may be NULL.
+ */
+__noinline int blake2s_compress(struct blake2s_state *state,
+				const struct blake2s_block *block, __u32 t,
+				bool last)
+{
+	const volatile __u32 *m;
+	volatile __u32 v[16];
+	__u32 *h;
+
+	if (!state || !block)
+		return 0;
+	h = state->h;
+	m = block->m;
 	v[0] = h[0];
 	v[1] = h[1];
 	v[2] = h[2];

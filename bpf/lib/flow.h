@@ -68,7 +68,7 @@ static __noinline int flow_read(struct flow *flow, struct xdp_md *ctx,
 	parse(&pkt, ctx, config);
 	if (!pkt.udp)
 		return -1;
-	flow->v6 = pkt.v6;
+	flow->v6 = unknown(pkt.v6);
 	if (pkt.v6) {
 		/* Known, but not to the verifier. */
 		if ((void *)(pkt.ip6 + 1) > end)

@@ -20,12 +20,12 @@
 #define INITIATION_HASHED (WG_INITIATION_LEN - MACS_LEN)
 #define RESPONSE_HASHED (WG_RESPONSE_LEN - MACS_LEN)
 
-static __always_inline void block_load(__u32 block[BLAKE2S_BLOCK_WORDS],
+static __always_inline void block_load(struct blake2s_block *block,
 				       const word32 *from, __u32 len)
 {
 #pragma unroll
 	for (__u32 i = 0; i < BLAKE2S_BLOCK_WORDS; i++)
-		block[i] = 4 * i < len ? LE32_TO_HOST(from[i]) : 0;
+		block->m[i] = 4 * i < len ? LE32_TO_HOST(from[i]) : 0;
 }
 
 /*
@@ -36,20 +36,22 @@ static __always_inline bool mac1_fits(const struct relay_config *config,
 				      const void *message, const __u32 hashed)
 {
 	const word32 *mac1 = message + hashed;
-	__u32 block[BLAKE2S_BLOCK_WORDS], h[8], at = 0;
+	struct blake2s_state state;
+	struct blake2s_block block;
+	__u32 at = 0;
 
-	__builtin_memcpy(h, config->mac1_midstate, sizeof(h));
+	__builtin_memcpy(state.h, config->mac1_midstate, sizeof(state.h));
 	if (hashed > BLAKE2S_BLOCK_LEN) {
-		block_load(block, message, BLAKE2S_BLOCK_LEN);
-		blake2s_compress(h, block, 2 * BLAKE2S_BLOCK_LEN, false);
+		block_load(&block, message, BLAKE2S_BLOCK_LEN);
+		blake2s_compress(&state, &block, 2 * BLAKE2S_BLOCK_LEN, false);
 		at = BLAKE2S_BLOCK_LEN;
 	}
-	block_load(block, message + at, hashed - at);
-	blake2s_compress(h, block, BLAKE2S_BLOCK_LEN + hashed, true);
-	return !((h[0] ^ LE32_TO_HOST(mac1[0])) |
-		 (h[1] ^ LE32_TO_HOST(mac1[1])) |
-		 (h[2] ^ LE32_TO_HOST(mac1[2])) |
-		 (h[3] ^ LE32_TO_HOST(mac1[3])));
+	block_load(&block, message + at, hashed - at);
+	blake2s_compress(&state, &block, BLAKE2S_BLOCK_LEN + hashed, true);
+	return !((state.h[0] ^ LE32_TO_HOST(mac1[0])) |
+		 (state.h[1] ^ LE32_TO_HOST(mac1[1])) |
+		 (state.h[2] ^ LE32_TO_HOST(mac1[2])) |
+		 (state.h[3] ^ LE32_TO_HOST(mac1[3])));
 }
 
 /* Is the handshake meant for the relay itself, by what it claims? */

@@ -15,8 +15,8 @@
 #include "lib/parse.h"
 
 /* Payloads below this, a little more than a full-size frame, are summed here. */
-#define PAYLOAD_STEP 16
-#define PAYLOAD_STEPS 96
+#define PAYLOAD_MAX 2048
+#define PAYLOAD_CHUNK 512 /* as much as bpf_csum_diff() takes at once */
 
 /* One hop less: the TTL is the first of two bytes of a word. */
 #define TTL_STEP bpf_htons(0x0100)
@@ -50,38 +50,48 @@ static __always_inline __u64 sum_leaves(const struct way *way)
 	return (__u64)way->source4 + way->dest4;
 }
 
+/* With size more bytes, a constant, multiple of four. That they are there is
+ * known, but not to the verifier. */
+static __always_inline __s64 payload_add(__s64 sum, void *at, const __u32 size,
+					 const void *end)
+{
+	if (at + size > end)
+		return sum;
+	return bpf_csum_diff(NULL, 0, at, size, sum);
+}
+
 /*
  * The sum of length bytes at this offset of the frame, or -1 where that is too
- * much work: then the agent sends the packet. Not static, so that the verifier
- * walks its loops once and not once for each way that leads here.
+ * much work: then the agent sends the packet. The bits of the length are the parts
+ * to add, so that there is no loop to walk; of each part's place the verifier
+ * knows what the mask leaves.
  */
-__noinline __s64 payload_sum(struct xdp_md *ctx, __u32 offset, __u32 length)
+static __noinline __s64 payload_sum(struct xdp_md *ctx, __u32 offset,
+				    __u32 length)
 {
 	void *payload = (void *)(long)ctx->data + (offset & 0x7f);
-	void *end = (void *)(long)ctx->data_end;
-	const word32 *words = payload;
-	__u64 sum = 0;
+	const void *end = (void *)(long)ctx->data_end;
+	__s64 sum = unknown(0);
 	void *tail;
 
-	if (length >= PAYLOAD_STEP * PAYLOAD_STEPS)
+	if (length >= PAYLOAD_MAX)
 		return -1;
-#pragma clang loop unroll(disable)
-	for (__u32 i = PAYLOAD_STEP; i < PAYLOAD_STEP * PAYLOAD_STEPS;
-	     i += PAYLOAD_STEP) {
-		if (i > length || (void *)(words + 4) > end)
-			break;
-		sum += (__u64)words[0] + words[1] + words[2] + words[3];
-		words += 4;
+	if (length & PAYLOAD_CHUNK * 2) {
+		sum = payload_add(sum, payload, PAYLOAD_CHUNK, end);
+		sum = payload_add(sum, payload + PAYLOAD_CHUNK, PAYLOAD_CHUNK,
+				  end);
 	}
-	tail = payload + (length & 0x7ff & -PAYLOAD_STEP);
-#pragma clang loop unroll(disable)
-	for (__u32 i = 1; i < PAYLOAD_STEP; i += 2) {
-		if (i >= (length & (PAYLOAD_STEP - 1)) || tail + 2 > end)
-			break;
-		sum += *(__u16 *)tail;
-		tail += 2;
+#pragma unroll
+	for (__u32 size = PAYLOAD_CHUNK; size >= 4; size /= 2) {
+		tail = payload + (length & (PAYLOAD_MAX - 2 * size));
+		if (length & size)
+			sum = payload_add(sum, tail, size, end);
 	}
+	tail = payload + (length & (PAYLOAD_MAX - 4));
+	if ((length & 2) && tail + 2 <= end)
+		sum += *(word16 *)tail;
 	/* A last odd byte is the first of a word whose second is zero. */
+	tail = payload + (length & (PAYLOAD_MAX - 2));
 	if ((length & 1) && tail + 1 <= end)
 		sum += bpf_htons(*(__u8 *)tail << 8);
 	return sum;
@@ -213,9 +223,8 @@ static __always_inline void headers_4to6(struct headers *new,
 
 	new->ip[0] = bpf_htonl((__u32)IPV6_VERSION << 28 |
 			       (__u32)ip->tos << IPV6_CLASS_SHIFT);
-	new->ip6.payload_len = bpf_htons(pkt->ip_length);
-	new->ip6.nexthdr = IPPROTO_UDP;
-	new->ip6.hop_limit = ip->ttl;
+	new->ip[1] =
+		bpf_htonl(pkt->ip_length << 16 | IPPROTO_UDP << 8 | ip->ttl);
 	ipv6_rewrite(&new->ip6, way);
 }
 
@@ -224,18 +233,16 @@ static __always_inline void headers_6to4(struct headers *new,
 					 const struct way *way)
 {
 	const struct ipv6hdr *ip = pkt->ip6;
+	__u32 tos = bpf_ntohl(*(word32 *)ip) >> IPV6_CLASS_SHIFT & 0xff;
+	__u32 length = pkt->ip_length + sizeof(struct iphdr);
+	__u32 ttl = ip->hop_limit - 1;
 	__u64 sum = 0;
 
-	*(__u8 *)&new->ip4 = IPV4_SIMPLE;
-	new->ip4.tos = bpf_ntohl(*(word32 *)ip) >> IPV6_CLASS_SHIFT;
-	new->ip4.tot_len = bpf_htons(pkt->ip_length + sizeof(struct iphdr));
-	new->ip4.id = 0;
-	new->ip4.frag_off = bpf_htons(0x4000); /* don't fragment */
-	new->ip4.ttl = ip->hop_limit - 1;
-	new->ip4.protocol = IPPROTO_UDP;
-	new->ip4.check = 0;
-	new->ip4.saddr = way->source4;
-	new->ip4.daddr = way->dest4;
+	new->ip[0] = bpf_htonl((__u32)IPV4_SIMPLE << 24 | tos << 16 | length);
+	new->ip[1] = bpf_htonl(0x4000); /* don't fragment */
+	new->ip[2] = bpf_htonl(ttl << 24 | IPPROTO_UDP << 16);
+	new->ip[3] = way->source4;
+	new->ip[4] = way->dest4;
 #pragma unroll
 	for (__u32 i = 0; i < sizeof(struct iphdr) / 4; i++)
 		sum += new->ip[i];
@@ -264,19 +271,24 @@ static __always_inline __be16 headers_outer(const struct packet *pkt,
 	return tags == 2 ? bpf_htons(ETH_P_8021AD) : bpf_htons(ETH_P_8021Q);
 }
 
-static __always_inline void headers_make(struct headers *new,
-					 const struct packet *pkt,
-					 const struct way *way)
+/*
+ * This and headers_lay() are functions of their own so that the headers lie in
+ * memory between them: in registers, an old verifier would tell apart each of
+ * the ways in which they can come about.
+ */
+static __noinline int headers_make(struct headers *new,
+				   const struct packet *pkt,
+				   const struct way *way)
 {
 	new->mac_head = way->mac_head;
 	new->mac_tail = way->mac_tail;
 	new->ports = way->ports;
 	new->vlan[0] = way->vlan[0];
 	new->vlan[1] = way->vlan[1];
-	new->tags = way_tags(way);
+	new->tags = unknown(way_tags(way));
 	new->outer = headers_outer(pkt, new->tags);
-	new->v6 = way->v6;
-	new->grow = headers_growth(pkt, way);
+	new->v6 = unknown(way->v6);
+	new->grow = unknown(headers_growth(pkt, way));
 	if (way->v6 && !pkt->v6) {
 		headers_4to6(new, pkt, way);
 	} else if (pkt->v6 && !way->v6) {
@@ -289,6 +301,7 @@ static __always_inline void headers_make(struct headers *new,
 		ipv4_rewrite(&new->ip4, way,
 			     SUM_BIAS + sum_leaves(way) - sum_came(pkt, false));
 	}
+	return 0;
 }
 
 static __always_inline void *headers_lay_tags(__be16 *proto,
@@ -327,8 +340,7 @@ headers_lay_ip(void *ip, const struct headers *new, const __u32 len, void *end)
 }
 
 /* Onto a frame whose head has moved. False: it is too short, which can not be. */
-static __always_inline bool headers_lay(const struct headers *new,
-					struct xdp_md *ctx)
+static __noinline int headers_lay(const struct headers *new, struct xdp_md *ctx)
 {
 	void *end = (void *)(long)ctx->data_end;
 	void *data = (void *)(long)ctx->data;
@@ -358,7 +370,7 @@ static __always_inline bool headers_lay(const struct headers *new,
 static __noinline __u32 rewrite_other(const struct packet *pkt,
 				      const struct way *way, struct xdp_md *ctx)
 {
-	struct headers new;
+	struct headers new = {}; /* or an old verifier thinks parts unset */
 	__u32 reason = udp_sum(&new.check, pkt, way, ctx);
 
 	if (reason != UNDECIDED)

@@ -354,6 +354,8 @@ test_capabilities() {
 	runs "to look" with $two "$LOAD" status
 	with $two "$LOAD" check >"$OUT/out" 2>"$OUT/err" || grep -q CAP_PERFMON "$OUT/err"
 	ok $? "to check, or it says which one is missing"
+	with $two "$LOAD" verify >"$OUT/out" 2>"$OUT/err" || grep -q CAP_PERFMON "$OUT/err"
+	ok $? "to verify, or the same"
 	runs "to unload" with $two "$LOAD" unload
 	refused "none are not, and it says so" "CAP_BPF, CAP_NET_ADMIN" \
 		setpriv --bounding-set=-all --inh-caps=-all "$LOAD" load v0
@@ -372,8 +374,12 @@ test_tools() {
 	runs "check holds" "$LOAD" check
 	[ "$("$LOAD" check -j | jq '[.packets[].held] | all and (length >= 5)')" = true ]
 	ok $? "each packet of it"
-	[ "$("$LOAD" check -j | jq .verified_instructions)" -gt 0 ]
-	ok $? "and the verifier has figures"
+	[ "$("$LOAD" verify -j | jq '.[] | select(.program == "relay") |
+		.verified_instructions > .xlated_bytes / 8 and
+		.stack_bytes > 0 and .stack_bytes <= 512')" = true ]
+	ok $? "the verifier has figures"
+	[ "$("$LOAD" verify | awk '$1 == "relay" { print NF }')" = 6 ]
+	ok $? "for people as well"
 	runs "probe answers" "$LOAD" probe
 	is "$("$LOAD" probe -j | jq -r 'map(select(.feature | startswith("xdp_")) | .answer) | unique | join(" ")')" \
 		yes "a scratch veth has XDP of each kind"

@@ -211,6 +211,32 @@ static void test_every_id(void)
 	is_int(wrong, 0, "all 65536 ids, and so all IPv4 header checksums");
 }
 
+/* A checksum from nothing is put together from parts of the payload. */
+static void test_every_length(void)
+{
+	struct way way = {.v6_out = true,
+			  .sum = PACKET_SUM_PARTIAL,
+			  .device = FIXTURE_DEVICE_IN};
+	struct fixture_message message = fixture_data(INDEX, 2047);
+	unsigned wrong = 0;
+
+	for (size_t i = sizeof(struct wg_data); i < message.len; i++)
+		message.bytes[i] = random();
+	set_legs(&way);
+	for (message.len = 32; message.len <= 2047; message.len++) {
+		struct packet_spec in = arriving(&way, &message);
+		struct packet_spec out = leaving(&way, &in);
+		struct fixture_result result;
+		uint8_t frame[PACKET_MAX];
+		size_t len = packet_build(frame, &in);
+
+		fixture_must(fixture_run_bare(&result, frame, len), "test run");
+		len = packet_build(frame, &out);
+		wrong += result.len != len || memcmp(result.frame, frame, len);
+	}
+	is_int(wrong, 0, "a sum over every length that is summed");
+}
+
 /* What was wrong when it came must be wrong when it leaves. */
 static void test_wrong_stays_wrong(void)
 {
@@ -365,6 +391,7 @@ int main(void)
 	test_every_way();
 	test_sum_of_zero();
 	test_every_id();
+	test_every_length();
 	test_wrong_stays_wrong();
 	test_padding();
 	test_slots();

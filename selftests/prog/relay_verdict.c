@@ -568,7 +568,7 @@ static void test_loop(void)
 
 static void test_checksums(void)
 {
-	struct fixture_message large = fixture_data(INDEX_4TO6, 1600);
+	struct fixture_message large = fixture_data(INDEX_4TO6, 2048);
 	struct packet_spec spec = data(INDEX_4TO6, PEER, RELAY);
 
 	spec.sum = PACKET_SUM_NONE;
@@ -577,13 +577,13 @@ static void test_checksums(void)
 	spec = fixture_spec(&large, PEER, RELAY);
 	fixture_spec_judges(&spec, SLUICE_REASON_forward_tx, "large, whole");
 	spec.sum = PACKET_SUM_PARTIAL;
-	spec.length = 1535;
+	spec.length = 2047;
 	fixture_spec_judges(&spec, SLUICE_REASON_forward_tx,
 			    "partial, the largest that is summed");
-	spec.length = 1536;
+	spec.length = 2048;
 	fixture_spec_judges(&spec, SLUICE_REASON_needs_checksum,
 			    "partial, one larger");
-	large = fixture_data(INDEX_6, 1536);
+	large = fixture_data(INDEX_6, 2048);
 	spec = fixture_spec(&large, PEER6, RELAY6);
 	spec.sum = PACKET_SUM_PARTIAL;
 	fixture_spec_judges(&spec, SLUICE_REASON_needs_checksum,
