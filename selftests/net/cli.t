@@ -10,7 +10,7 @@ FAKE= quiet=
 trap 'stop_fake; [ -z "$quiet" ] || kill "$quiet"; rm -rf "$LAB"' EXIT
 SOCK=$LAB/sock
 
-sluice() { timeout 30 "$O/sluice" -s "$SOCK" "$@"; }
+sluice() { timeout $((30 * LAB_SLOW)) "$O/sluice" -s "$SOCK" "$@"; }
 
 # start_fake [MODE]
 start_fake() {

@@ -22,6 +22,9 @@ O=${O:-$TOP/build}
 RELAY4=192.0.2.2
 RELAY6=2001:db8::2
 PATH=$PATH:/usr/sbin:/sbin
+# How many times slower than usual this machine is: an emulated one.
+LAB_SLOW=${LAB_SLOW:-1}
+LAB_POLL=$(printf '0.%03d' $((50 * LAB_SLOW)))
 
 # ---- TAP -----------------------------------------------------------------
 
@@ -76,11 +79,11 @@ done_testing() {
 
 # wait_for SECONDS COMMAND...: until it succeeds; its status in the end.
 wait_for() {
-	local deadline=$((SECONDS + $1))
+	local deadline=$((SECONDS + $1 * LAB_SLOW))
 	shift
 	until "$@" >/dev/null 2>&1; do
 		[ "$SECONDS" -lt "$deadline" ] || return 1
-		sleep 0.05
+		sleep "$LAB_POLL"
 	done
 }
 
@@ -90,6 +93,8 @@ wait_for() {
 lab_enter() {
 	if [ -z "${SLUICE_LAB:-}" ]; then
 		[ "$(id -u)" = 0 ] || skip_all "needs root"
+		[ -z "${LAB_NIC:-}" ] || exec {MACHINE_NET}</proc/self/ns/net
+		export MACHINE_NET
 		SLUICE_LAB=1 exec unshare --net --mount --pid --fork --kill-child \
 			--propagation private --mount-proc bash "$0" "$@"
 	fi
@@ -156,12 +161,31 @@ forwarding() {
 	ns "$1" sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
 }
 
-# make_inet: the router in the middle and the relay's host behind it.
+# link_nics IF,IF NS1 IF1 NS2 IF2: the same with two network cards of this machine
+# that are joined outside it. When the lab ends they are the machine's again.
+link_nics() {
+	local cards=$1 end
+	shift
+	for end in "${cards%,*} $1 $2" "${cards#*,} $3 $4"; do
+		# shellcheck disable=SC2086
+		set -- $end
+		nsenter --net="/proc/$$/fd/$MACHINE_NET" -- \
+			ip link set "$1" netns "/run/netns/$2" name "$3" || exit 1
+		ip -n "$2" link set "$3" up
+	done
+}
+
+# make_inet: the router in the middle and the relay's host behind it. LAB_NIC=IF,IF
+# puts two joined network cards between them, where the veth pair is else.
 make_inet() {
 	make_ns inet relay
 	forwarding inet
-	link_ns inet torelay relay eth0
-	takes_xdp inet torelay
+	if [ -n "${LAB_NIC:-}" ]; then
+		link_nics "$LAB_NIC" inet torelay relay eth0
+	else
+		link_ns inet torelay relay eth0
+		takes_xdp inet torelay
+	fi
 	addr inet torelay 192.0.2.1/24 2001:db8::1/64
 	addr relay eth0 $RELAY4/24 $RELAY6/64
 	ip -n relay route add default via 192.0.2.1
@@ -225,7 +249,8 @@ wg_kind() {
 
 # wg_device NS IF: an interface, not configured. IF is unique in the lab.
 wg_device() {
-	if [ "$(wg_kind)" = kernel ]; then
+	wg_kind >/dev/null # here, not in a subshell: asked once
+	if [ "$WG" = kernel ]; then
 		ip -n "$1" link add "$2" type wireguard
 		return
 	fi

@@ -36,7 +36,7 @@ done
 check "the hub publishes its list" publish hub spoke
 check "the spoke reaches the hub" pinging spoke 10.120.0.1 30
 
-RATE=1000
+RATE=$(load_rate 1000)
 user_space() { relay_json status .user_space.data_packets; }
 hops() { relay_json peers '.peers[].legs[] | [.interface, .next_hop] | join(" ")' | sort -u | xargs; }
 mac() { ip -n "$1" -j link show "$2" | jq -r '.[0].address'; }
@@ -58,7 +58,7 @@ change() {
 	load_stop down
 	before=$(($(user_space) - before))
 	for way in up down; do
-		between "$(load_figure $way .lost)" 0 "$most" "$text: $way, at most $most packets are lost" ||
+		between "$(load_lost $way)" 0 "$most" "$text: $way, at most $most packets are lost" ||
 			diag "gaps [number, how many, ms]: $(load_figure $way '.gaps | tostring')"
 		is "$(load_figure $way .twice)" 0 "$text: $way, none comes twice"
 		diag "$text: $way, of $(load_figure $way .sent) packets $(load_figure $way .lost) lost," \

@@ -71,12 +71,14 @@ is "$(tcpdump -nr "$LAB/ports.pcap" 2>/dev/null | awk '{ sub(/.*\./, "", $3); pr
 	"8788 8789 8790 " "data comes back to the hub from three ports"
 
 before=$(reason forward_redirect)
-load_start down 2000 hub wgh spoke "" $HUB_RELAY:8788
-load_start up 2000 spoke wgs hub
-sleep 1
+RATE=$(load_rate 2000)
+redirected() { [ $(($(reason forward_redirect) - $1)) -ge $((3 * RATE / 2)) ]; }
+load_start down "$RATE" hub wgh spoke "" $HUB_RELAY:8788
+load_start up "$RATE" spoke wgs hub
+wait_for 10 redirected "$before"
 load_lossless down "hub to spoke"
 load_lossless up "spoke to hub"
-between $(($(reason forward_redirect) - before)) 3000 100000 "redirected from one device to the other"
+check "redirected from one device to the other" redirected "$before"
 is "$(reason forward_tx)" 0 "none went out where it came in"
 
 # ---- roaming on all ports ----
@@ -138,11 +140,11 @@ publish hub spoke >/dev/null
 ns hub wg set wgh peer "$(pub spoke)" remove
 ns hub wg set wgh peer "$(pub spoke)" endpoint $HUB_RELAY:8788 allowed-ips 10.120.0.2/32
 check "the hub reaches the spoke" pinging hub 10.120.0.2
-load_start down 2000 hub wgh spoke "" $HUB_RELAY:8788
-load_start up 2000 spoke wgs hub
-sleep 1
+load_start down "$RATE" hub wgh spoke "" $HUB_RELAY:8788
+load_start up "$RATE" spoke wgs hub
+wait_for 10 redirected 0
 load_lossless down "generic, hub to spoke"
 load_lossless up "generic, spoke to hub"
-between "$(reason forward_redirect)" 3000 100000 "redirected"
+check "redirected" redirected 0
 stop_sluiced
 done_testing
