@@ -4,7 +4,9 @@
 
 UNIT_TESTS := $(patsubst %.c,$(O)/%.t,$(wildcard selftests/unit/*.c))
 PROG_TESTS := $(patsubst %.c,$(O)/%.t,$(filter-out %.bpf.c,$(wildcard selftests/prog/*.c)))
-NET_TESTS := $(wildcard selftests/net/*.t)
+# First the one that waits minutes for WireGuard's timers, beside all others.
+NET_TESTS := $(sort $(wildcard selftests/net/*.t))
+NET_TESTS := $(filter %/relay-rekey.t,$(NET_TESTS)) $(filter-out %/relay-rekey.t,$(NET_TESTS))
 NET_TOOLS := $(patsubst %.c,$(O)/%,$(filter-out %.bpf.c,$(wildcard selftests/net/*.c)))
 # They run where they are built.
 FUZZERS := $(if $(CROSS),,$(patsubst %.c,$(O)/%,$(wildcard selftests/fuzz/*.c)))

@@ -208,7 +208,7 @@ make_site() {
 	ip -n inet -6 route add "2001:db8:$n:1::/64" via "2001:db8:$n::2"
 	ip -n "$host" route add default via "192.168.$n.1"
 	ip -n "$host" -6 route add default via "2001:db8:$n:1::1"
-	ns "$nat" nft -f - <<-NFT
+	ns "$nat" nft -f - <<-NFT || exit 1
 		table ip nat {
 			chain postrouting {
 				type nat hook postrouting priority srcnat
@@ -382,10 +382,12 @@ publish() {
 # pinging NS ADDRESS [SECONDS]: until one answer comes.
 pinging() { wait_for "${3:-15}" ns "$1" ping -c1 -W1 "$2"; }
 
-# capture FILE NS IF FILTER [COUNT]: in the background, end_capture ends it.
+# capture FILE NS IF FILTER [COUNT]: in the background, end_capture ends it. A number
+# of packets is there as soon as they were: in an emulated guest, the kernel's blocks
+# of packets can take longer to come round than the test.
 capture() {
 	nsenter --net="/run/netns/$2" -- tcpdump -U -ni "$3" -w "$1" \
-		${5:+-c "$5"} "$4" 2>/dev/null &
+		${5:+-c "$5" --immediate-mode} "$4" 2>/dev/null &
 	CAPTURE=$!
 	wait_for 5 test -s "$1"
 }
