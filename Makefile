@@ -108,7 +108,7 @@ lint: all
 	if command -v cppcheck >/dev/null; then cppcheck -q --error-exitcode=1 --inline-suppr \
 		--enable=warning,portability --suppress=missingIncludeSystem -D__linux__ \
 		'-DLIBBPF_OPTS(TYPE,NAME,...)=struct TYPE NAME={__VA_ARGS__}' \
-		'-Djson_array_foreach(a,i,v)=for(;(v)=json_array_get(a,i);(i)++)' \
+		'-Djson_array_foreach(a,i,v)=while((i=json_array_size(a),v=json_array_get(a,i)))' \
 		-Ibpf/include -Iagent -I. $(filter-out selftests/%,$(LINT_C)); fi
 	if command -v clang-tidy >/dev/null; then for file in $(filter-out selftests/%,$(LINT_C)); do \
 		clang-tidy --quiet $$file -- \
