@@ -300,11 +300,12 @@ is "$(sluice relay peers | grep -c ^peer:)" 16384 "16,384 peers"
 is "$(sluice -j relay peers | jq '.peers | length')" 16384 "and in JSON"
 ! sluice relay peers | head -n 1 >/dev/null
 is "${PIPESTATUS[0]}" 141 "a reader that had enough ends it"
-# Fewer of them: a piece is two system calls, and a machine may be emulated.
+# Fewer of them where the machine is emulated: a piece is two system calls.
+few=$((LAB_SLOW > 1 ? 1024 : 16384))
 mv "$LAB/relay-peers" "$LAB/all-peers"
-jq -c '.result.peers |= .[:1024]' "$LAB/all-peers" >"$LAB/relay-peers"
+jq -c ".result.peers |= .[:$few]" "$LAB/all-peers" >"$LAB/relay-peers"
 start_fake pieces
-is "$(sluice relay peers | grep -c ^peer:)" 1024 "in pieces of 7 bytes"
+is "$(sluice relay peers | grep -c ^peer:)" $few "in pieces of 7 bytes"
 mv "$LAB/all-peers" "$LAB/relay-peers"
 start_fake die
 run sluice relay peers
